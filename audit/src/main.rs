@@ -1,0 +1,3 @@
+//! Verifies the request log from static files.
+
+fn main() {}

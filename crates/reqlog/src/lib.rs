@@ -1,0 +1,1 @@
+//! The request log: entries, durable append, recovery, static files, receipts.

@@ -1,0 +1,1 @@
+//! C2SP transparency logs: notes, checkpoints, Merkle trees, tiles, proofs. Pure.

@@ -1,0 +1,16 @@
+//! What crosses from the gateway to the keeper, and its framing.
+//!
+//! The gateway turns what came over the wire into these types; whoever holds one holds a value that is
+//! inside its alphabet and its length. The keeper trusts the *shape* of a message and nothing else: a
+//! compromised gateway can lie about who asks, but every decision is made from these values by the keeper.
+
+mod frame;
+mod message;
+mod names;
+
+pub use frame::{FrameError, MAX_FRAME, encode, split};
+pub use message::{
+    Answer, Checkpoint, ConsistencyProof, Digest, DigestAlgorithm, Entries, FromKeeper, KeyDescription, KeyState, Leaf, Payload, Ready,
+    Refusal, RefusalKind, SignRequest, Signed, ToKeeper,
+};
+pub use names::{KeyName, NameError, Namespace, Principal, RequestId, Subject};

@@ -1,0 +1,309 @@
+//! The messages. `id` numbers a call on one channel; the answer carries the same number.
+
+use crate::names::{KeyName, Namespace, Principal, RequestId, Subject};
+use chancery_formats::Construction;
+use serde::{Deserialize, Serialize};
+
+/// From the gateway to the keeper.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToKeeper<'a> {
+    /// Asks for a signature. A request with [`Payload::Content`] is followed by its chunks.
+    Sign {
+        /// Number of the call.
+        id: u64,
+        /// What is asked for.
+        request: SignRequest,
+    },
+    /// The next bytes of the content of call `id`.
+    Chunk {
+        /// Number of the call.
+        id: u64,
+        /// Whether the content ends with these bytes.
+        last: bool,
+        /// The bytes.
+        #[serde(borrow, with = "serde_bytes")]
+        bytes: &'a [u8],
+    },
+    /// The client is gone: what is spooled for call `id` is dropped. A call that is already decided goes on. No answer follows.
+    Cancel {
+        /// Number of the call.
+        id: u64,
+    },
+    /// Asks for all keys.
+    Keys {
+        /// Number of the call.
+        id: u64,
+    },
+    /// Asks for the newest signed checkpoint.
+    Checkpoint {
+        /// Number of the call.
+        id: u64,
+    },
+    /// Asks for the proof that the tree of `new` leaves extends the tree of `old` leaves; `new` 0 means the newest.
+    Consistency {
+        /// Number of the call.
+        id: u64,
+        /// Size of the older tree, in entries.
+        old: u64,
+        /// Size of the newer tree, in entries.
+        new: u64,
+    },
+    /// Asks for a published static file of the log, by its tlog-tiles path (`tile/0/000`, `tile/entries/000.p/3`).
+    Tile {
+        /// Number of the call.
+        id: u64,
+        /// Path below the log's prefix. Parsed by the keeper, never joined to a directory as it is.
+        path: String,
+    },
+    /// Asks for public leaves.
+    Entries {
+        /// Number of the call.
+        id: u64,
+        /// Index of the first entry.
+        start: u64,
+        /// How many at most; the answer may hold fewer.
+        count: u32,
+    },
+}
+
+/// What a principal wants signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignRequest {
+    /// Chosen by the client; the same for a retry.
+    pub request_id: RequestId,
+    /// Who asks, as the gateway authenticated it.
+    pub principal: Principal,
+    /// Which key is to sign.
+    pub key: KeyName,
+    /// Exactly which bytes are signed and how they are framed.
+    pub construction: Construction,
+    /// What is signed, in the publisher's terms.
+    pub subject: Subject,
+    /// The content, or what stands for it.
+    pub payload: Payload,
+}
+
+/// What is sent to be signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Payload {
+    /// The content itself follows in chunks.
+    Content {
+        /// Declared length in bytes.
+        len: u64,
+        /// Declared SHA-256; must equal the computed one.
+        sha256: [u8; 32],
+    },
+    /// A digest, for `sshsig`.
+    Digest {
+        /// Namespace of the SSHSIG.
+        namespace: Namespace,
+        /// The digest.
+        digest: Digest,
+    },
+}
+
+/// A digest with the algorithm that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Digest {
+    /// SHA-256, 32 bytes.
+    Sha256([u8; 32]),
+    /// SHA-512, 64 bytes in two halves.
+    Sha512([[u8; 32]; 2]),
+}
+
+/// Hash algorithms a digest may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DigestAlgorithm {
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Digest {
+    /// Takes the bytes of a digest; `None` when their number does not fit the algorithm.
+    #[must_use]
+    pub fn new(algorithm: DigestAlgorithm, bytes: &[u8]) -> Option<Self> {
+        match algorithm {
+            DigestAlgorithm::Sha256 => Some(Self::Sha256(bytes.try_into().ok()?)),
+            DigestAlgorithm::Sha512 => {
+                let (a, b) = bytes.split_at_checked(32)?;
+                Some(Self::Sha512([a.try_into().ok()?, b.try_into().ok()?]))
+            }
+        }
+    }
+
+    /// The algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> DigestAlgorithm {
+        match self {
+            Self::Sha256(_) => DigestAlgorithm::Sha256,
+            Self::Sha512(_) => DigestAlgorithm::Sha512,
+        }
+    }
+
+    /// The bytes: 32 or 64.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Sha256(d) => d,
+            Self::Sha512(d) => d.as_flattened(),
+        }
+    }
+}
+
+/// From the keeper to the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromKeeper {
+    /// The first message: the keeper is open for requests.
+    Ready(Ready),
+    /// The one answer to call `id`.
+    Answer {
+        /// Number of the call.
+        id: u64,
+        /// The answer.
+        answer: Answer,
+    },
+    /// The keeper serves reads only from now on; the text says why.
+    ReadOnly(String),
+}
+
+/// What the gateway needs to know before it takes a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// The log's verification key in the form of signed-note (`origin+keyid+base64`).
+    pub log_vkey: String,
+    /// All keys.
+    pub keys: Vec<KeyDescription>,
+    /// Why no signatures are made, when only reads are served.
+    pub read_only: Option<String>,
+}
+
+/// The public half of a key, and what it was made for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyDescription {
+    /// Its name.
+    pub name: KeyName,
+    /// Its version; every use names it.
+    pub version: u32,
+    /// The Ed25519 public key.
+    pub public_key: [u8; 32],
+    /// What the key was made for, for good.
+    pub constructions: Vec<Construction>,
+    /// When it was made, in seconds since 1970.
+    pub created: u64,
+    /// Whether it can sign now.
+    pub state: KeyState,
+}
+
+/// Whether a key can sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyState {
+    /// Open.
+    Open,
+    /// Sealed.
+    Locked,
+}
+
+/// The one answer to a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The signature and the proof that the request was recorded before it was made.
+    Signed(Signed),
+    /// Nothing was signed.
+    Refused(Refusal),
+    /// All keys.
+    Keys(Vec<KeyDescription>),
+    /// The newest checkpoint.
+    Checkpoint(Checkpoint),
+    /// A consistency proof.
+    Consistency(ConsistencyProof),
+    /// A static file of the log.
+    Tile(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// Public leaves.
+    Entries(Entries),
+}
+
+/// A released signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// Framed as the construction says: 64 bytes for `ostree-*/ed25519`, an armored SSHSIG for `sshsig`.
+    #[serde(with = "serde_bytes")]
+    pub signature: Vec<u8>,
+    /// Version of the key that signed.
+    pub key_version: u32,
+    /// SHA-256 of the exact bytes that were signed.
+    pub tbs_sha256: [u8; 32],
+    /// Index of the request's entry.
+    pub entry_index: u64,
+    /// The `tlog-proof@v1` of that entry.
+    #[serde(with = "serde_bytes")]
+    pub receipt: Vec<u8>,
+}
+
+/// Why nothing was signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What kind of refusal; says whether a retry makes sense.
+    pub kind: RefusalKind,
+    /// Stable code for machines, such as `ref-not-granted`.
+    pub reason: String,
+    /// A sentence for people: what happened and what to do next.
+    pub message: String,
+    /// Index of the refusal's entry, when it has one.
+    pub entry_index: Option<u64>,
+    /// The `tlog-proof@v1` of that entry; empty when there is none.
+    #[serde(with = "serde_bytes")]
+    pub receipt: Vec<u8>,
+}
+
+/// Kinds of refusals; the gateway maps each to one gRPC status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefusalKind {
+    /// The policy has no grant for it. A retry gives the same.
+    Denied,
+    /// The content is not what it claims to be. A retry gives the same.
+    Invalid,
+    /// No such thing: key, tile, entry.
+    NotFound,
+    /// More than a limit allows.
+    TooLarge,
+    /// The request id was used for something else.
+    Conflict,
+    /// Too much at once; try again later.
+    Busy,
+    /// The log cannot be written or the keeper only serves reads; nothing is signed.
+    Unavailable,
+    /// A fault of the keeper.
+    Internal,
+}
+
+/// A signed checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The note, as in C2SP tlog-checkpoint.
+    pub note: String,
+}
+
+/// Proof that one tree extends another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsistencyProof {
+    /// RFC 6962 section 2.1.2, in order.
+    pub hashes: Vec<[u8; 32]>,
+    /// The signed checkpoint of the newer tree, when the newest was asked for; else empty.
+    pub checkpoint: String,
+}
+
+/// Public leaves, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entries {
+    /// Index of the first.
+    pub start: u64,
+    /// Their bytes, as hashed.
+    pub leaves: Vec<Leaf>,
+}
+
+/// The bytes of one leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Leaf(#[serde(with = "serde_bytes")] pub Vec<u8>);

@@ -1,0 +1,3 @@
+//! The process that speaks TLS and gRPC on the key host.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The process that holds keys, policy and the request log.
+
+fn main() {}
