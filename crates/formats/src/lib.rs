@@ -1,7 +1,15 @@
 //! Signature constructions: typed content, the exact bytes to be signed, framing and verification.
 //!
 //! A module per format. Everything here is a pure function of its arguments: no I/O, no clock, no randomness.
+//! Content is read, never written again: what was parsed is what is signed.
+#![forbid(unsafe_code)]
 
 mod construction;
+mod content;
+pub mod ed25519;
+pub mod gvariant;
+pub mod ostree;
+pub mod sshsig;
 
 pub use construction::{Construction, UnknownConstruction};
+pub use content::{ContentError, ContentFault, Document};
