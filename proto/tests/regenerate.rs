@@ -1,4 +1,5 @@
 //! The committed code is what the `.proto` files say. `CHANCERY_BLESS=1` writes it anew.
+#![allow(clippy::unwrap_used, reason = "a test stops at its first fault")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
