@@ -1,62 +1,161 @@
-//! Reads what is to be signed, strictly, before anything is decided about it.
+//! Reads what is to be signed. What leaves this room is exactly what its construction says, or refused with the place of the fault.
 
-use chancery_channel::{Namespace, SignRequest};
+use chancery_channel::{Namespace, Payload, SignRequest};
+use chancery_formats::ostree::{self, Commit, Summary};
+use chancery_formats::{Construction, ContentError};
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A request whose content was read and is what it says it is.
+/// A request whose content was read, with the facts that the policy decides by.
 pub struct Checked {
     request: SignRequest,
     facts: Facts,
-    content: Vec<u8>,
+    content: Content,
 }
 
-/// What the content says about itself.
+/// What the content says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Facts {
-    /// An OSTree `summary`.
+    /// An OSTree summary.
     Summary {
-        /// The refs it lists, its own collection's first.
+        /// All refs that it publishes: its own, and those of other collections as `(collection) ref`.
         refs: Vec<SummaryRef>,
-        /// Its collection.
+        /// `ostree.summary.collection-id`.
         collection_id: Option<String>,
-        /// When it was made, in seconds since 1970.
+        /// `ostree.summary.last-modified`, in seconds since 1970.
         last_modified: Option<u64>,
-        /// When it expires, in seconds since 1970.
+        /// `ostree.summary.expires`, in seconds since 1970.
         expires: Option<u64>,
     },
-    /// An OSTree commit object.
+    /// An OSTree commit.
     Commit {
-        /// The refs it is bound to.
+        /// `ostree.ref-binding`: the refs that clients accept it under.
         refs: Vec<String>,
-        /// The collection it is bound to.
+        /// `ostree.collection-binding`.
         collection: Option<String>,
-        /// The commit before it.
+        /// The parent commit.
         parent: Option<[u8; 32]>,
-        /// When it was made, in seconds since 1970.
+        /// Seconds since 1970.
         timestamp: u64,
-        /// Its version, as its author wrote it.
+        /// `version`.
         version: Option<String>,
     },
-    /// A digest: nothing is known of the content.
+    /// A digest: nothing is known of what it stands for but its namespace.
     Digest {
-        /// The namespace of the SSHSIG.
+        /// The SSHSIG namespace.
         namespace: Namespace,
     },
 }
 
-/// A ref in a summary.
+/// A ref that a summary publishes, and the commit it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SummaryRef {
-    /// The collection it belongs to, when that is not the summary's own.
+    /// The collection, where it is not the summary's own.
     pub collection: Option<String>,
-    /// Its name.
+    /// The ref's name.
     pub name: String,
-    /// The commit it points to.
+    /// The commit.
     pub commit: [u8; 32],
 }
 
+/// A request whose content is not what it claims to be. Sending it again gives the same.
+#[derive(Debug)]
+pub struct Unfit {
+    /// The request.
+    pub request: SignRequest,
+    /// What is wrong.
+    pub fault: UnfitFault,
+}
+
+/// What is wrong with a request's content.
+#[derive(Debug, thiserror::Error)]
+pub enum UnfitFault {
+    /// The bytes are not those that the client meant.
+    #[error("the content's SHA-256 is not the declared one; the content changed on its way or while it was read: read it again and send it as a new request")]
+    DigestMismatch,
+    /// The bytes are not strictly of their format.
+    #[error(transparent)]
+    Malformed(ContentError),
+    /// Content for a construction that signs a digest, or the other way round.
+    #[error("the {construction} construction is made from {wanted}, not from what was sent")]
+    WrongPayload {
+        /// The construction.
+        construction: Construction,
+        /// What it is made from.
+        wanted: &'static str,
+    },
+}
+
+impl UnfitFault {
+    /// A stable code for machines.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::DigestMismatch => "digest-mismatch",
+            Self::Malformed(_) => "content-malformed",
+            Self::WrongPayload { .. } => "payload-mismatch",
+        }
+    }
+}
+
+/// Reads the content as its construction says.
+///
+/// # Errors
+/// [`Unfit`] with the request, so that the refusal can be recorded.
+pub fn check(request: SignRequest, content: Content) -> Result<Checked, Box<Unfit>> {
+    match facts(&request, &content) {
+        Ok(facts) => Ok(Checked { request, facts, content }),
+        Err(fault) => Err(Box::new(Unfit { request, fault })),
+    }
+}
+
+fn facts(request: &SignRequest, content: &Content) -> Result<Facts, UnfitFault> {
+    let construction = request.construction;
+    match (construction, &request.payload) {
+        (Construction::Sshsig, Payload::Digest { namespace, .. }) => Ok(Facts::Digest { namespace: namespace.clone() }),
+        (Construction::Sshsig, Payload::Content { .. }) => Err(UnfitFault::WrongPayload { construction, wanted: "a digest" }),
+        (_, Payload::Content { sha256, .. }) => {
+            let computed: [u8; 32] = Sha256::digest(&content.bytes).into();
+            if computed != *sha256 {
+                return Err(UnfitFault::DigestMismatch);
+            }
+            if construction == Construction::OstreeSummaryEd25519 { summary(content) } else { commit(content) }.map_err(UnfitFault::Malformed)
+        }
+        (_, Payload::Digest { .. }) => Err(UnfitFault::WrongPayload { construction, wanted: "the content itself" }),
+    }
+}
+
+fn summary(content: &Content) -> Result<Facts, ContentError> {
+    let summary = Summary::parse(&content.bytes)?;
+    let published = |(collection, r): (Option<&str>, &ostree::SummaryRef<'_>)| SummaryRef {
+        collection: collection.map(str::to_owned),
+        name: r.name.to_owned(),
+        commit: r.commit,
+    };
+    Ok(Facts::Summary {
+        refs: summary.all_refs().map(published).collect(),
+        collection_id: summary.collection_id.map(str::to_owned),
+        last_modified: summary.last_modified,
+        expires: summary.expires,
+    })
+}
+
+fn commit(content: &Content) -> Result<Facts, ContentError> {
+    let commit = Commit::parse(&content.bytes)?;
+    Ok(Facts::Commit {
+        refs: commit.ref_bindings.iter().map(|r| (*r).to_owned()).collect(),
+        collection: commit.collection_binding.map(str::to_owned),
+        parent: commit.parent,
+        timestamp: commit.timestamp,
+        version: commit.version.map(str::to_owned),
+    })
+}
+
 impl Checked {
+    #[cfg(test)]
     pub(crate) const fn new(request: SignRequest, facts: Facts, content: Vec<u8>) -> Self {
-        Self { request, facts, content }
+        Self { request, facts, content: Content { bytes: content, _room: None } }
     }
 
     /// What was asked for.
@@ -65,33 +164,91 @@ impl Checked {
         &self.request
     }
 
-    /// What the content says about itself.
+    /// What the content says.
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    /// The content; empty for a digest.
+    /// The content, exactly as it came; empty when a digest stands for it.
     #[must_use]
     pub fn content(&self) -> &[u8] {
-        &self.content
+        &self.content.bytes
     }
 
-    /// Length of the content in bytes; 0 for a digest.
+    /// Length of the content in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
-        u64::try_from(self.content.len()).unwrap_or(u64::MAX)
+        u64::try_from(self.content.bytes.len()).unwrap_or(u64::MAX)
     }
 
-    /// Whether there is no content, as for a digest.
+    /// Whether there is no content.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.content.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.content.bytes.is_empty()
     }
+}
 
-    /// The request alone.
+impl Checked {
+    /// The request alone; content and facts are dropped.
     #[must_use]
     pub fn into_request(self) -> SignRequest {
         self.request
+    }
+}
+
+/// Content, held once, with the room it takes in the spool.
+#[derive(Debug)]
+pub struct Content {
+    bytes: Vec<u8>,
+    _room: Option<Room>,
+}
+
+impl Content {
+    /// No content: a digest stands for it.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { bytes: Vec::new(), _room: None }
+    }
+
+    /// Content that takes room until it is dropped.
+    #[must_use]
+    pub const fn held(bytes: Vec<u8>, room: Room) -> Self {
+        Self { bytes, _room: Some(room) }
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+/// A share of the memory that content may take; given back on drop.
+#[derive(Debug)]
+pub struct Room {
+    taken: Arc<AtomicU64>,
+    len: u64,
+}
+
+impl Room {
+    /// Takes `len` bytes of a budget of `total`, of which `taken` counts what is in use; `None` when there is not enough.
+    #[must_use]
+    pub fn take(taken: &Arc<AtomicU64>, len: u64, total: u64) -> Option<Self> {
+        let fits = |t: u64| t.checked_add(len).filter(|sum| *sum <= total);
+        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
+        Some(Self { taken: Arc::clone(taken), len })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(self.len, Ordering::Relaxed);
     }
 }
