@@ -3,13 +3,17 @@
 //! A module per format. Everything here is a pure function of its arguments: no I/O, no clock, no randomness.
 //! Content is read, never written again: what was parsed is what is signed.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests count small things"))]
 
 mod construction;
 mod content;
 pub mod ed25519;
 pub mod gvariant;
 pub mod ostree;
+mod ssh;
 pub mod sshsig;
+#[cfg(test)]
+mod vectors;
 
 pub use construction::{Construction, UnknownConstruction};
 pub use content::{ContentError, ContentFault, Document};

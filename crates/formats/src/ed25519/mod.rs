@@ -4,7 +4,6 @@ mod text;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
-pub use text::OPENSSH_TYPE;
 
 /// A public key that is a point of the curve, and not one of the few weak ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,7 +41,7 @@ pub enum SignatureError {
 
 /// Checks that `signature` is one of `message` by `public`.
 ///
-/// Strict: weak keys, weak commitments and encodings that are not canonical are refused, so that all verifiers agree.
+/// Strict: weak keys, weak commitments and encodings that are not canonical are refused (RFC 8032 section 5.1.7 without the cofactor).
 ///
 /// # Errors
 /// When it is not.

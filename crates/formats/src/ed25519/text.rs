@@ -1,12 +1,9 @@
 //! The forms in which public keys are written.
 
 use super::{KeyError, PublicKey};
-use crate::sshsig::{decode_pair, pair};
+use crate::ssh::{self, decode_ed25519, encode_ed25519};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-
-/// OpenSSH's name for Ed25519 keys and signatures.
-pub const OPENSSH_TYPE: &str = "ssh-ed25519";
 
 /// What stands before the 32 bytes in a `SubjectPublicKeyInfo` (RFC 8410 section 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -34,8 +31,8 @@ impl PublicKey {
     /// A line of an OpenSSH `.pub` file, without newline: `ssh-ed25519 AAAA… comment`. An empty comment is left out.
     #[must_use]
     pub fn to_openssh(&self, comment: &str) -> String {
-        let key = STANDARD.encode(pair(self.as_bytes()));
-        format!("{OPENSSH_TYPE} {key} {comment}").trim_end().to_owned()
+        let key = STANDARD.encode(encode_ed25519(self.as_bytes()));
+        format!("{} {key} {comment}", ssh::ED25519).trim_end().to_owned()
     }
 
     /// Reads a line of an OpenSSH `.pub` file; the comment is ignored.
@@ -46,11 +43,11 @@ impl PublicKey {
         let form = KeyError::Form { expected: "of OpenSSH: ssh-ed25519 AAAA… comment" };
         let line = line.trim();
         let mut words = line.split([' ', '\t']).filter(|w| !w.is_empty());
-        if line.contains(['\n', '\r']) || words.next() != Some(OPENSSH_TYPE) {
+        if line.contains(['\n', '\r']) || words.next() != Some(ssh::ED25519) {
             return Err(form);
         }
         let blob = STANDARD.decode(words.next().unwrap_or_default()).map_err(|_| form)?;
-        Self::from_bytes(&decode_pair(&blob).ok_or(form)?)
+        Self::from_bytes(&decode_ed25519(&blob).ok_or(form)?)
     }
 
     /// The 44 bytes of a `SubjectPublicKeyInfo` in DER (RFC 8410 section 4).

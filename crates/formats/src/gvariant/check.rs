@@ -4,9 +4,9 @@ use super::error::{Error, Fault};
 use super::types::{MAX_DEPTH, is_signature};
 use super::value::Value;
 
-/// Steps that reading may take for each byte of the document. What OSTree and Flatpak write needs fewer than eight; without a bound, a
-/// few bytes of deeply nested empty arrays cost thousands.
-const STEPS_PER_BYTE: usize = 32;
+/// Steps that reading may take for each byte of the document. What OSTree and Flatpak write needs less than one; without a bound,
+/// each byte of an array of deeply nested empty tuples costs thousands.
+const STEPS_PER_BYTE: usize = 8;
 
 /// Steps that a document of no size may take.
 const STEPS_FREE: usize = 4096;
@@ -62,7 +62,7 @@ impl Walk {
         for item in items {
             let item = item?;
             self.check(item, depth)?;
-            if let (true, Some(key)) = (dictionary, item.members()?.next()) {
+            if dictionary && let Some(key) = item.members()?.next() {
                 let key = key?;
                 keys.push((key.data(), key.offset()));
             }

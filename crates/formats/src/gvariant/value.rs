@@ -4,9 +4,10 @@ use super::check;
 use super::error::{Error, Fault};
 use super::frame::{framed_size, split_first, split_last, width_of};
 use super::types::{MemberTypes, Type};
+use std::fmt;
 
 /// A serialised value in normal form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
     ty: Type<'a>,
     data: &'a [u8],
@@ -145,6 +146,13 @@ impl<'a> Value<'a> {
             return Err(Fault::Padding.at(place));
         }
         Ok(Value { ty, data, offset: self.offset.saturating_add(start) })
+    }
+}
+
+/// Without the bytes, which may be many and are not ours to print.
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} bytes at byte {}", self.ty.as_str(), self.data.len(), self.offset)
     }
 }
 

@@ -26,7 +26,8 @@ pub struct Commit<'a> {
     /// `ostree.ref-binding`: the refs that clients accept this commit on. Empty also when the commit does not say; clients then accept
     /// it on every ref, unless it has a collection.
     pub ref_bindings: Vec<&'a str>,
-    /// `ostree.collection-binding`: the collection that clients accept this commit in.
+    /// `ostree.collection-binding`: the collection that clients accept this commit in. `None` also when it is empty, which is what
+    /// Flatpak writes for a repository without a collection.
     pub collection_binding: Option<&'a str>,
     /// `version`.
     pub version: Option<&'a str>,

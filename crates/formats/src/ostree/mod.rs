@@ -21,3 +21,6 @@ pub const ED25519_KEY: &str = "ostree.sign.ed25519";
 
 /// The key of OpenPGP signatures in a `summary.sig` or `.commitmeta`.
 pub const OPENPGP_KEY: &str = "ostree.gpgsigs";
+
+#[cfg(test)]
+mod tests;

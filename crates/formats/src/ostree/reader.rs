@@ -1,5 +1,6 @@
 //! What the readers of summaries, commits and signature files have in common.
 
+use super::names::is_collection_id;
 use crate::content::{ContentError, ContentFault, Document};
 use crate::gvariant::{Fault, Items, Members, Type, Value};
 use crate::sshsig;
@@ -104,13 +105,13 @@ impl<'a> Metadata<'a> {
         Ok(self.get(key, "t")?.and_then(Value::as_u64_be))
     }
 
+    /// A collection id; `None` also when it is empty, which is how Flatpak says that there is no collection.
     pub(super) fn collection_id(&self, key: &'static str) -> Result<Option<&'a str>, ContentError> {
-        match self.get(key, "s")? {
-            None => Ok(None),
-            Some(value) => match value.as_str().filter(|id| super::is_collection_id(id)) {
-                Some(id) => Ok(Some(id)),
-                None => Err(self.reader.0.error(ContentFault::CollectionId, value.offset())),
-            },
+        let Some(value) = self.get(key, "s")? else { return Ok(None) };
+        match value.as_str() {
+            Some("") => Ok(None),
+            Some(id) if is_collection_id(id) => Ok(Some(id)),
+            _ => Err(self.reader.0.error(ContentFault::CollectionId, value.offset())),
         }
     }
 

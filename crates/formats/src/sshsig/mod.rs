@@ -5,9 +5,8 @@
 mod armor;
 mod wire;
 
-use crate::ed25519::{self, KeyError, SignatureError};
+use crate::ed25519::{self, SignatureError};
 pub use wire::MAGIC;
-pub(crate) use wire::{decode_pair, pair};
 
 /// The longest namespace, in bytes.
 const MAX_NAMESPACE: usize = 255;
@@ -82,9 +81,6 @@ pub enum SshsigError {
         /// The namespace that was asked for.
         expected: String,
     },
-    /// The key cannot be used.
-    #[error("the key of the SSH signature cannot be used")]
-    Key(#[source] KeyError),
     /// The signature does not belong to this message.
     #[error("the SSH signature is not one of this message")]
     Signature(#[source] SignatureError),

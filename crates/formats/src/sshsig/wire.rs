@@ -1,7 +1,7 @@
-//! The binary forms: strings with a 32-bit big-endian length in front.
+//! The binary forms of `PROTOCOL.sshsig`.
 
 use super::{HashAlgorithm, SshSignature, SshsigError};
-use crate::ed25519::OPENSSH_TYPE;
+use crate::ssh::{Reader, decode_ed25519, encode_ed25519, put_string};
 
 /// What the signed bytes and the signature begin with.
 pub const MAGIC: &[u8] = b"SSHSIG";
@@ -18,92 +18,44 @@ pub(super) fn signed_bytes(namespace: &str, algorithm: HashAlgorithm, digest: &[
 
 pub(super) fn encode(public_key: &[u8; 32], namespace: &str, algorithm: HashAlgorithm, signature: &[u8; 64]) -> Vec<u8> {
     let mut out = [MAGIC, &VERSION].concat();
-    put_string(&mut out, &pair(public_key));
-    for part in [namespace.as_bytes(), b"", algorithm.name().as_bytes(), &pair(signature)] {
+    put_string(&mut out, &encode_ed25519(public_key));
+    for part in [namespace.as_bytes(), b"", algorithm.name().as_bytes(), &encode_ed25519(signature)] {
         put_string(&mut out, part);
     }
     out
 }
 
-/// The type of key and its bytes, each as a string.
-pub(crate) fn pair(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_string(&mut out, OPENSSH_TYPE.as_bytes());
-    put_string(&mut out, bytes);
-    out
-}
-
-fn put_string(out: &mut Vec<u8>, bytes: &[u8]) {
-    // Nothing that we put comes near 4 GiB.
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
 pub(super) fn decode(blob: &[u8]) -> Result<SshSignature, SshsigError> {
-    let mut cursor = Cursor { blob, rest: blob };
-    cursor.expect(MAGIC, "another magic than SSHSIG")?;
-    cursor.expect(&VERSION, "another version than 1")?;
-    let public_key = cursor.nested("a key that is not an Ed25519 key")?;
-    let namespace = cursor.string()?;
-    let namespace = std::str::from_utf8(namespace).map_err(|_| cursor.wrong("a namespace that is not UTF-8 before it"))?;
-    if !cursor.string()?.is_empty() {
-        return Err(cursor.wrong("reserved data of an unknown meaning before it"));
+    let mut fields = Fields(Reader::new(blob));
+    fields.read("another magic than SSHSIG", |r| r.take(MAGIC.len()), |magic| (magic == MAGIC).then_some(()))?;
+    fields.read("another version than 1", |r| r.take(VERSION.len()), |version| (version == VERSION).then_some(()))?;
+    let public_key = fields.string("a key that is not an Ed25519 key", decode_ed25519)?;
+    let namespace = fields.string("a namespace that is not UTF-8", |s| String::from_utf8(s.to_vec()).ok())?;
+    fields.string("reserved data, of which the meaning is unknown,", |s| s.is_empty().then_some(()))?;
+    let algorithm = fields.string("a hash name other than sha256 and sha512", |s| std::str::from_utf8(s).ok()?.parse().ok())?;
+    let signature = fields.string("a signature that is not an Ed25519 signature", decode_ed25519)?;
+    match fields.0.is_at_end() {
+        true => Ok(SshSignature { public_key, namespace, algorithm, signature }),
+        false => Err(SshsigError::Blob { what: "something after its end", offset: fields.0.offset() }),
     }
-    let algorithm = match cursor.string()? {
-        b"sha256" => HashAlgorithm::Sha256,
-        b"sha512" => HashAlgorithm::Sha512,
-        _ => return Err(cursor.wrong("a hash other than sha256 and sha512 before it")),
-    };
-    let signature = cursor.nested("a signature that is not an Ed25519 signature")?;
-    cursor.end()?;
-    Ok(SshSignature { public_key, namespace: namespace.to_owned(), algorithm, signature })
 }
 
-/// Reads the string form of an OpenSSH public key: type and 32 bytes.
-pub(crate) fn decode_pair<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
-    let mut inner = Cursor { blob: bytes, rest: bytes };
-    let (kind, body) = (inner.string().ok()?, inner.string().ok()?);
-    inner.end().ok()?;
-    if kind != OPENSSH_TYPE.as_bytes() {
-        return None;
-    }
-    body.try_into().ok()
-}
+struct Fields<'a>(Reader<'a>);
 
-struct Cursor<'a> {
-    blob: &'a [u8],
-    rest: &'a [u8],
-}
-
-impl<'a> Cursor<'a> {
-    fn wrong(&self, what: &'static str) -> SshsigError {
-        SshsigError::Blob { what, offset: self.blob.len().saturating_sub(self.rest.len()) }
+impl<'a> Fields<'a> {
+    /// Reads a field with `take` and makes a value of it with `value`; `what` says what the field is when it has none.
+    fn read<T>(
+        &mut self,
+        what: &'static str,
+        take: impl FnOnce(&mut Reader<'a>) -> Option<&'a [u8]>,
+        value: impl FnOnce(&'a [u8]) -> Option<T>,
+    ) -> Result<T, SshsigError> {
+        let offset = self.0.offset();
+        let field = take(&mut self.0).ok_or(SshsigError::Blob { what: "its end inside the field", offset })?;
+        value(field).ok_or(SshsigError::Blob { what, offset })
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], SshsigError> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(|| self.wrong("its end too early"))?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    fn expect(&mut self, bytes: &[u8], what: &'static str) -> Result<(), SshsigError> {
-        let wrong = self.wrong(what);
-        if self.take(bytes.len())? == bytes { Ok(()) } else { Err(wrong) }
-    }
-
-    fn string(&mut self) -> Result<&'a [u8], SshsigError> {
-        let length = self.take(4)?.iter().fold(0_usize, |n, b| n << 8 | usize::from(*b));
-        self.take(length)
-    }
-
-    /// A string that holds a type of key and bytes, each as a string.
-    fn nested<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], SshsigError> {
-        let wrong = self.wrong(what);
-        decode_pair(self.string()?).ok_or(wrong)
-    }
-
-    fn end(&self) -> Result<(), SshsigError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.wrong("something after its end")) }
+    fn string<T>(&mut self, what: &'static str, value: impl FnOnce(&'a [u8]) -> Option<T>) -> Result<T, SshsigError> {
+        self.read(what, Reader::string, value)
     }
 }

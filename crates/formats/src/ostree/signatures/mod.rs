@@ -4,6 +4,7 @@ use super::reader::Reader;
 use super::{ED25519_KEY, OPENPGP_KEY, openpgp};
 use crate::content::{ContentError, ContentFault, Document};
 use crate::gvariant::{Type, Value, array, dict_entry, variant};
+use std::collections::BTreeSet;
 use std::fmt;
 
 const READER: Reader = Reader(Document::SignatureSet);
@@ -36,8 +37,8 @@ pub enum DropReason {
     NotAList,
     /// An Ed25519 signature is not 64 bytes long; this is its length.
     Length(usize),
-    /// The same signature stands there already.
-    Repeated,
+    /// There is no signature in the list.
+    Empty,
     /// An OpenPGP signature is empty, cut off or followed by something else.
     NotOpenpgp,
     /// The key stands there already; clients look at the first only.
@@ -79,23 +80,23 @@ impl SignatureSet {
     /// # Errors
     /// When the file as a whole is not a valid `a{sv}`. No client can read such a file either, so [`SignatureSet::new`] loses nothing.
     pub fn parse(bytes: &[u8]) -> Result<(Self, Vec<Dropped>), ContentError> {
-        let (mut set, mut dropped) = (Self::new(), Vec::new());
+        let (mut set, mut dropped, mut keys) = (Self::new(), Vec::new(), BTreeSet::new());
         let ty = Type::parse("a{sv}").map_err(|fault| READER.0.error(ContentFault::NotNormal(fault), 0))?;
         let whole = Value::parse(ty, bytes).map_err(|e| READER.0.malformed(e))?;
         for entry in READER.items(whole)? {
             let mut entry = READER.members(entry?)?;
             let (key, value) = (entry.text()?, entry.part()?);
             let mut drop = |offset, reason| dropped.push(Dropped { key: key.to_owned(), offset, reason });
-            if set.entries.iter().any(|e| e.key == key) {
+            if !keys.insert(key) {
                 drop(value.offset(), DropReason::KeyTwice);
                 continue;
             }
             let value = match key {
-                ED25519_KEY => read_list(value, &mut drop)?.map(|list| EntryValue::Ed25519(read_ed25519(&list, &mut drop))),
-                OPENPGP_KEY => read_list(value, &mut drop)?.map(|list| EntryValue::Openpgp(read_openpgp(&list, &mut drop))),
-                _ => Some(EntryValue::Foreign(value.data().to_vec())),
+                ED25519_KEY => EntryValue::Ed25519(read_list(value, &mut drop, ed25519_signature)?),
+                OPENPGP_KEY => EntryValue::Openpgp(read_list(value, &mut drop, openpgp_signature)?),
+                _ => EntryValue::Foreign(value.data().to_vec()),
             };
-            if let Some(value) = value.filter(|v| !v.is_empty()) {
+            if !value.is_empty() {
                 set.entries.push(Entry { key: key.to_owned(), value });
             }
         }
@@ -160,38 +161,35 @@ impl EntryValue {
     }
 }
 
-/// The byte strings of a variant that should hold an `aay`.
-fn read_list<'a>(value: Value<'a>, drop: &mut impl FnMut(usize, DropReason)) -> Result<Option<Vec<Value<'a>>>, ContentError> {
+/// The signatures of a variant that should hold an `aay`, each read by `read`.
+fn read_list<S>(
+    value: Value<'_>,
+    drop: &mut impl FnMut(usize, DropReason),
+    read: fn(&[u8]) -> Result<S, DropReason>,
+) -> Result<Vec<S>, ContentError> {
     let list = value.inner().map_err(|e| READER.0.malformed(e))?;
-    if list.ty().as_str() != "aay" {
-        drop(value.offset(), DropReason::NotAList);
-        return Ok(None);
+    if list.ty().as_str() != "aay" || list.data().is_empty() {
+        let reason = if list.ty().as_str() == "aay" { DropReason::Empty } else { DropReason::NotAList };
+        drop(value.offset(), reason);
+        return Ok(Vec::new());
     }
-    READER.items(list)?.collect::<Result<_, _>>().map(Some)
-}
-
-fn read_ed25519(list: &[Value<'_>], drop: &mut impl FnMut(usize, DropReason)) -> Vec<[u8; 64]> {
-    let mut signatures: Vec<[u8; 64]> = Vec::with_capacity(list.len());
-    for item in list {
-        match item.data().try_into() {
-            Err(_) => drop(item.offset(), DropReason::Length(item.data().len())),
-            Ok(signature) if signatures.contains(&signature) => drop(item.offset(), DropReason::Repeated),
+    let mut signatures = Vec::new();
+    for item in READER.items(list)? {
+        let item = item?;
+        match read(item.data()) {
+            Err(reason) => drop(item.offset(), reason),
             Ok(signature) => signatures.push(signature),
         }
     }
-    signatures
+    Ok(signatures)
 }
 
-fn read_openpgp(list: &[Value<'_>], drop: &mut impl FnMut(usize, DropReason)) -> Vec<Vec<u8>> {
-    let mut signatures = Vec::with_capacity(list.len());
-    for item in list {
-        if openpgp::is_signature(item.data()) {
-            signatures.push(item.data().to_vec());
-        } else {
-            drop(item.offset(), DropReason::NotOpenpgp);
-        }
-    }
-    signatures
+fn ed25519_signature(bytes: &[u8]) -> Result<[u8; 64], DropReason> {
+    bytes.try_into().map_err(|_| DropReason::Length(bytes.len()))
+}
+
+fn openpgp_signature(bytes: &[u8]) -> Result<Vec<u8>, DropReason> {
+    if openpgp::is_signature(bytes) { Ok(bytes.to_vec()) } else { Err(DropReason::NotOpenpgp) }
 }
 
 impl fmt::Display for Dropped {
@@ -205,9 +203,12 @@ impl fmt::Display for DropReason {
         match self {
             Self::NotAList => f.write_str("not a list of signatures"),
             Self::Length(length) => write!(f, "a signature of {length} bytes instead of 64, for which clients refuse the whole file"),
-            Self::Repeated => f.write_str("a signature that stands there already"),
+            Self::Empty => f.write_str("a list without signatures"),
             Self::NotOpenpgp => f.write_str("not a complete OpenPGP signature, for which clients refuse the whole file"),
             Self::KeyTwice => f.write_str("a second entry of this name, which clients do not look at"),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
