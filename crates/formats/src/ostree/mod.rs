@@ -14,7 +14,10 @@ mod reader;
 pub mod signatures;
 pub mod summary;
 
+pub use commit::Commit;
 pub use names::{is_collection_id, is_ref_name};
+pub use signatures::SignatureSet;
+pub use summary::{CollectionRefs, DeltaName, Summary, SummaryRef};
 
 /// The key of Ed25519 signatures in a `summary.sig` or `.commitmeta`.
 pub const ED25519_KEY: &str = "ostree.sign.ed25519";
