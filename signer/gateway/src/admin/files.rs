@@ -1,0 +1,37 @@
+//! New files, whole and durable or not there at all. Existing ones are never touched.
+
+use super::AdminError;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+
+/// Creates a directory for the owner alone, and those above it that are missing.
+pub(super) fn directory(path: &Path) -> Result<(), AdminError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path, "made"))
+}
+
+/// Creates a file with these bytes and permission bits.
+pub(super) fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AdminError> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> io::Result<_> {
+        let mut file = tempfile::Builder::new().prefix(".tmp-").permissions(Permissions::from_mode(mode)).tempfile_in(parent)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        Ok(file)
+    };
+    let file = write().map_err(failed(path, "written"))?;
+    match file.persist_noclobber(path) {
+        Ok(_) => File::open(parent).and_then(|d| d.sync_all()).map_err(failed(path, "made durable")),
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Err(AdminError::Exists { path: path.to_owned() }),
+        Err(e) => Err(failed(path, "written")(e.error)),
+    }
+}
+
+pub(super) fn read(path: &Path) -> Result<String, AdminError> {
+    fs::read_to_string(path).map_err(failed(path, "read"))
+}
+
+fn failed<'a>(path: &'a Path, done: &'static str) -> impl Fn(io::Error) -> AdminError + 'a {
+    move |source| AdminError::File { path: path.to_owned(), done, source }
+}

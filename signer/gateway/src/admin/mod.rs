@@ -1,0 +1,67 @@
+//! What an operator does on the key host: `init` and `enroll`.
+
+mod enroll;
+mod files;
+mod init;
+mod pki;
+
+pub use enroll::{Enrolment, Request, Role, enroll};
+pub use init::{NewHost, init};
+
+use crate::config::ConfigError;
+use crate::keeper::KeeperError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why an administrative command failed. Nothing that existed before was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// It would overwrite something.
+    #[error("{} exists already; nothing is ever overwritten, choose another place", path.display())]
+    Exists {
+        /// What exists.
+        path: PathBuf,
+    },
+    /// A file or directory.
+    #[error("{} cannot be {done}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Read or written.
+        done: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A certificate could not be made.
+    #[error("the certificate could not be made")]
+    Certificate(#[source] rcgen::Error),
+    /// A request for a certificate that cannot be used.
+    #[error("{} is not a certificate request whose signature fits its key; make one with `chancery enroll-request NAME`", path.display())]
+    Request {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A name outside its alphabet.
+    #[error("{what} {given:?} is not allowed: {allowed}")]
+    Name {
+        /// Which name.
+        what: &'static str,
+        /// What was given.
+        given: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// The configuration was refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The keeper's part failed.
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
+    /// The keeper's command printed something else than expected.
+    #[error("chancery-keeper printed something else than this chanceryd expects; both must be of one version")]
+    Keys(#[source] serde_json::Error),
+    /// The profile could not be written as TOML.
+    #[error("the profile could not be written")]
+    Profile(#[source] toml::ser::Error),
+}

@@ -1,0 +1,95 @@
+//! The key host's own certificate authority: it says who may connect, and nothing about what is signed.
+
+use super::AdminError;
+use rcgen::string::Ia5String;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ED25519, SanType,
+};
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const CA_DAYS: u32 = 3650;
+/// Clocks of clients may be behind by as much.
+const SKEW: Duration = Duration::from_secs(300);
+
+/// A certificate and its key, as PEM.
+pub(super) struct Pair {
+    pub(super) certificate: String,
+    pub(super) key: String,
+}
+
+/// A new authority.
+pub(super) fn authority(name: &str) -> Result<Pair, AdminError> {
+    let key = new_key()?;
+    let mut params = params(CA_DAYS);
+    params.distinguished_name.push(DnType::CommonName, format!("Chancery CA of {name}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let certificate = params.self_signed(&key).map_err(AdminError::Certificate)?;
+    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// A certificate for the gateway, under these host names and addresses.
+pub(super) fn server(authority: &Pair, hosts: &[String]) -> Result<Pair, AdminError> {
+    let key = new_key()?;
+    let mut params = params(CA_DAYS);
+    params.distinguished_name.push(DnType::CommonName, "chanceryd");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    for host in hosts {
+        params.subject_alt_names.push(match host.parse::<IpAddr>() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => SanType::DnsName(ia5(host)?),
+        });
+    }
+    let certificate = params.signed_by(&key, &issuer(authority)?).map_err(AdminError::Certificate)?;
+    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// A client's certificate for the key of a request. Whatever names the request has are not looked at.
+pub(super) fn client_of_request(authority: &Pair, principal: &str, request: &str, path: &Path, days: u32) -> Result<String, AdminError> {
+    let refused = |_| AdminError::Request { path: path.to_owned() };
+    let request = CertificateSigningRequestParams::from_pem(request).map_err(refused)?;
+    let certificate =
+        client_params(principal, days)?.signed_by(&request.public_key, &issuer(authority)?).map_err(AdminError::Certificate)?;
+    Ok(certificate.pem())
+}
+
+/// A client's certificate and key, for trials: the key is made here, and travels.
+pub(super) fn client(authority: &Pair, principal: &str, days: u32) -> Result<Pair, AdminError> {
+    let key = new_key()?;
+    let certificate = client_params(principal, days)?.signed_by(&key, &issuer(authority)?).map_err(AdminError::Certificate)?;
+    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+fn client_params(principal: &str, days: u32) -> Result<CertificateParams, AdminError> {
+    let mut params = params(days);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.subject_alt_names = vec![SanType::URI(ia5(principal)?)];
+    Ok(params)
+}
+
+fn params(days: u32) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    let now = SystemTime::now();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.not_before = now.checked_sub(SKEW).unwrap_or(now).into();
+    params.not_after = DAY.checked_mul(days).and_then(|d| now.checked_add(d)).unwrap_or(now).into();
+    params
+}
+
+fn issuer(authority: &Pair) -> Result<Issuer<'static, KeyPair>, AdminError> {
+    let key = KeyPair::from_pem(&authority.key).map_err(AdminError::Certificate)?;
+    Issuer::from_ca_cert_pem(&authority.certificate, key).map_err(AdminError::Certificate)
+}
+
+fn new_key() -> Result<KeyPair, AdminError> {
+    KeyPair::generate_for(&PKCS_ED25519).map_err(AdminError::Certificate)
+}
+
+fn ia5(text: &str) -> Result<Ia5String, AdminError> {
+    Ia5String::try_from(text).map_err(AdminError::Certificate)
+}

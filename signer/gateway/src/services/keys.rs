@@ -1,0 +1,47 @@
+//! `chancery.v1.KeyService`.
+
+use super::{principal, unanswered, unexpected};
+use crate::link::Link;
+use crate::wire;
+use chancery_channel::{Answer, KeyDescription, RefusalKind, ToKeeper};
+use chancery_proto::v1::key_service_server::KeyService;
+use chancery_proto::v1::{GetKeyRequest, Key, ListKeysRequest, ListKeysResponse};
+use tonic::{Request, Response, Status};
+
+/// `chancery.v1.KeyService`.
+pub struct Keys {
+    link: Link,
+}
+
+impl Keys {
+    /// Asks this keeper.
+    #[must_use]
+    pub const fn new(link: Link) -> Self {
+        Self { link }
+    }
+
+    async fn list(&self) -> Result<Vec<KeyDescription>, Status> {
+        let call = self.link.call(|id| ToKeeper::Keys { id }).map_err(|e| wire::status(unanswered(&e)))?;
+        match call.answer().await.map_err(|e| wire::status(unanswered(&e)))? {
+            Answer::Keys(keys) => Ok(keys),
+            other => Err(wire::status(unexpected(other))),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl KeyService for Keys {
+    async fn list_keys(&self, request: Request<ListKeysRequest>) -> Result<Response<ListKeysResponse>, Status> {
+        principal(&request)?;
+        let keys = self.list().await?.into_iter().map(wire::key).collect();
+        Ok(Response::new(ListKeysResponse { keys }))
+    }
+
+    async fn get_key(&self, request: Request<GetKeyRequest>) -> Result<Response<Key>, Status> {
+        principal(&request)?;
+        let name = request.into_inner().name;
+        let found = self.list().await?.into_iter().find(|k| k.name.as_str() == name);
+        let missing = || wire::own_refusal(RefusalKind::NotFound, "key-unknown", "there is no key of this name; list the keys".to_owned());
+        found.map(|k| Response::new(wire::key(k))).ok_or_else(|| wire::status(missing()))
+    }
+}

@@ -1,0 +1,83 @@
+//! `chancery.v1.RequestLogService`.
+
+use super::{principal, unanswered, unexpected};
+use crate::link::Link;
+use crate::wire;
+use chancery_channel::{Answer, ToKeeper};
+use chancery_proto::v1::request_log_service_server::RequestLogService;
+use chancery_proto::v1::{
+    GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest, GetConsistencyProofResponse, GetTileRequest, GetTileResponse,
+    ListEntriesRequest, ListEntriesResponse,
+};
+use tonic::{Request, Response, Status};
+
+/// `chancery.v1.RequestLogService`.
+pub struct RequestLog {
+    link: Link,
+}
+
+impl RequestLog {
+    /// Asks this keeper.
+    #[must_use]
+    pub const fn new(link: Link) -> Self {
+        Self { link }
+    }
+
+    async fn ask<'a, T>(
+        &self,
+        message: impl FnOnce(u64) -> ToKeeper<'a>,
+        take: impl FnOnce(Answer) -> Result<T, Answer>,
+    ) -> Result<Response<T>, Status> {
+        let call = self.link.call(message).map_err(|e| wire::status(unanswered(&e)))?;
+        let answer = call.answer().await.map_err(|e| wire::status(unanswered(&e)))?;
+        take(answer).map(Response::new).map_err(|other| wire::status(unexpected(other)))
+    }
+}
+
+#[tonic::async_trait]
+impl RequestLogService for RequestLog {
+    async fn get_checkpoint(&self, request: Request<GetCheckpointRequest>) -> Result<Response<GetCheckpointResponse>, Status> {
+        principal(&request)?;
+        let take = |answer| match answer {
+            Answer::Checkpoint(c) => Ok(GetCheckpointResponse { checkpoint: c.note }),
+            other => Err(other),
+        };
+        self.ask(|id| ToKeeper::Checkpoint { id }, take).await
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<GetConsistencyProofRequest>,
+    ) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        principal(&request)?;
+        let GetConsistencyProofRequest { old_size: old, new_size: new } = request.into_inner();
+        let take = |answer| match answer {
+            Answer::Consistency(proof) => Ok(GetConsistencyProofResponse {
+                hashes: proof.hashes.iter().map(|h| bytes::Bytes::copy_from_slice(h)).collect(),
+                checkpoint: proof.checkpoint,
+            }),
+            other => Err(other),
+        };
+        self.ask(|id| ToKeeper::Consistency { id, old, new }, take).await
+    }
+
+    async fn get_tile(&self, request: Request<GetTileRequest>) -> Result<Response<GetTileResponse>, Status> {
+        principal(&request)?;
+        let path: String = request.into_inner().path.chars().take(128).collect();
+        let take = |answer| match answer {
+            Answer::Tile(data) => Ok(GetTileResponse { data: data.into() }),
+            other => Err(other),
+        };
+        self.ask(|id| ToKeeper::Tile { id, path }, take).await
+    }
+
+    async fn list_entries(&self, request: Request<ListEntriesRequest>) -> Result<Response<ListEntriesResponse>, Status> {
+        principal(&request)?;
+        let ListEntriesRequest { start, count } = request.into_inner();
+        let take = |answer| match answer {
+            Answer::Entries(e) => Ok(ListEntriesResponse { start: e.start, entries: e.leaves.into_iter().map(|l| l.0.into()).collect() }),
+            other => Err(other),
+        };
+        self.ask(|id| ToKeeper::Entries { id, start, count }, take).await
+    }
+}

@@ -1,0 +1,126 @@
+//! From the wire to typed requests, and from answers to the wire. Nothing is decided here.
+
+use bytes::Bytes;
+use chancery_channel::{
+    Digest, DigestAlgorithm, KeyDescription, KeyState, Namespace, Payload, Principal, Refusal, RefusalKind, RequestId, SignRequest,
+};
+use chancery_proto::v1;
+use prost::Message as _;
+use tonic::{Code, Status};
+
+/// The detail of a status that holds a refusal.
+const REFUSAL_URL: &str = "type.googleapis.com/chancery.v1.Refusal";
+
+/// A message that is not what the `.proto` files describe. Sending it again gives the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {what}")]
+pub struct WireError {
+    field: &'static str,
+    what: String,
+}
+
+fn wrong(field: &'static str, what: impl ToString) -> WireError {
+    WireError { field, what: what.to_string() }
+}
+
+/// Takes a header apart.
+///
+/// # Errors
+/// [`WireError`] names the field.
+pub fn request(principal: &Principal, header: v1::SignHeader) -> Result<SignRequest, WireError> {
+    let id: [u8; 16] = header.request_id.as_ref().try_into().map_err(|_| wrong("request_id", "must be 16 random bytes"))?;
+    let key = header.key.try_into().map_err(|e| wrong("key", e))?;
+    let construction = header.construction.parse().map_err(|e| wrong("construction", e))?;
+    let subject = header.subject.try_into().map_err(|e| wrong("subject", e))?;
+    let payload = match header.payload.ok_or_else(|| wrong("payload", "is missing: announce content or send a digest"))? {
+        v1::sign_header::Payload::Content(content) => Payload::Content {
+            len: content.length,
+            sha256: content.sha256.as_ref().try_into().map_err(|_| wrong("content.sha256", "must be 32 bytes"))?,
+        },
+        v1::sign_header::Payload::Sshsig(sshsig) => sshsig_payload(sshsig)?,
+    };
+    Ok(SignRequest { request_id: RequestId(id), principal: principal.clone(), key, construction, subject, payload })
+}
+
+fn sshsig_payload(sshsig: v1::SshsigDigest) -> Result<Payload, WireError> {
+    let namespace = Namespace::new(sshsig.namespace).map_err(|e| wrong("sshsig.namespace", e))?;
+    let algorithm = match sshsig.hash_algorithm.as_str() {
+        "sha256" => DigestAlgorithm::Sha256,
+        "sha512" => DigestAlgorithm::Sha512,
+        _ => return Err(wrong("sshsig.hash_algorithm", "must be sha256 or sha512")),
+    };
+    let digest =
+        Digest::new(algorithm, &sshsig.digest).ok_or_else(|| wrong("sshsig.digest", "must be as long as the hash algorithm makes it"))?;
+    Ok(Payload::Digest { namespace, digest })
+}
+
+/// A released signature.
+#[must_use]
+pub fn signed(signed: chancery_channel::Signed) -> v1::SignResponse {
+    v1::SignResponse {
+        signature: signed.signature.into(),
+        key_version: signed.key_version,
+        tbs_sha256: Bytes::copy_from_slice(&signed.tbs_sha256),
+        entry_index: signed.entry_index,
+        receipt: signed.receipt.into(),
+    }
+}
+
+/// Why nothing was signed.
+#[must_use]
+pub fn refusal(refusal: Refusal) -> v1::Refusal {
+    v1::Refusal {
+        retry: retry(refusal.kind),
+        reason: refusal.reason,
+        message: refusal.message,
+        entry_index: refusal.entry_index,
+        receipt: refusal.receipt.into(),
+    }
+}
+
+/// A refusal that the gateway makes itself: nothing was asked of the keeper, so there is no entry.
+#[must_use]
+pub fn own_refusal(kind: RefusalKind, reason: &str, message: String) -> Refusal {
+    Refusal { kind, reason: reason.to_owned(), message, entry_index: None, receipt: Vec::new() }
+}
+
+const fn retry(kind: RefusalKind) -> bool {
+    matches!(kind, RefusalKind::Busy | RefusalKind::Unavailable | RefusalKind::Internal)
+}
+
+/// The one place where refusals become gRPC codes.
+#[must_use]
+pub fn status(refused: Refusal) -> Status {
+    let code = match refused.kind {
+        RefusalKind::Denied => Code::PermissionDenied,
+        RefusalKind::Invalid => Code::InvalidArgument,
+        RefusalKind::NotFound => Code::NotFound,
+        RefusalKind::TooLarge => Code::OutOfRange,
+        RefusalKind::Conflict => Code::AlreadyExists,
+        RefusalKind::Busy => Code::ResourceExhausted,
+        RefusalKind::Unavailable => Code::Unavailable,
+        RefusalKind::Internal => Code::Internal,
+    };
+    let message = refused.message.clone();
+    let detail = prost_types::Any { type_url: REFUSAL_URL.to_owned(), value: refusal(refused).encode_to_vec() };
+    let details = tonic_types::pb::Status { code: code.into(), message: message.clone(), details: vec![detail] };
+    Status::with_details(code, message, details.encode_to_vec().into())
+}
+
+/// The public half of a key.
+#[must_use]
+pub fn key(key: KeyDescription) -> v1::Key {
+    let state = match key.state {
+        KeyState::Open => v1::KeyState::Open,
+        KeyState::Locked => v1::KeyState::Locked,
+    };
+    v1::Key {
+        name: key.name.into(),
+        version: key.version,
+        algorithm: "ed25519".to_owned(),
+        public_key: Bytes::copy_from_slice(&key.public_key),
+        constructions: key.constructions.iter().map(|c| c.name().to_owned()).collect(),
+        created: key.created,
+        state: state.into(),
+    }
+}
