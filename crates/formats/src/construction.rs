@@ -73,3 +73,20 @@ impl fmt::Display for Construction {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_others_are_not() {
+        for construction in Construction::ALL {
+            assert_eq!(construction.name().parse(), Ok(construction));
+        }
+        for bad in ["", "ostree-summary", "ostree-summary/ED25519", "sshsig ", "raw-ed25519"] {
+            assert!(bad.parse::<Construction>().is_err(), "{bad}");
+        }
+        assert_eq!("é".repeat(70).parse::<Construction>(), Err(UnknownConstruction { name: "é".repeat(64) }));
+        assert_eq!(Construction::ALL.map(Construction::family), ["ostree-summary", "ostree-commit", "sshsig"]);
+    }
+}

@@ -1,5 +1,7 @@
 use super::*;
 use crate::vectors::{signing_key, vector};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::Value as Json;
 
@@ -95,6 +97,8 @@ fn what_is_nearly_a_key_is_refused() {
     for bad in ["", "ssh-ed25519", &ssh[12..], &rsa, &format!("{ssh}\n{ssh}"), &ssh.replace("AAAAC3", "AAAAD3"), &format!("no-pty {ssh}")] {
         assert!(PublicKey::from_openssh(bad).is_err(), "{bad}");
     }
+    let longer = STANDARD.encode([STANDARD.decode(ssh.split(' ').nth(1).unwrap()).unwrap(), vec![0]].concat());
+    assert!(PublicKey::from_openssh(&format!("ssh-ed25519 {longer}")).is_err());
     let der = key.to_spki_der();
     for bad in [&[][..], &der[..43], &[der.as_slice(), &[0]].concat(), &[&[0x31], &der[1..]].concat()] {
         assert!(PublicKey::from_spki_der(bad).is_err(), "{bad:02x?}");

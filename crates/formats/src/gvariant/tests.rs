@@ -70,6 +70,7 @@ fn each_departure_from_normal_form_is_named_and_placed() {
     assert_eq!(fault("s", b"ab\xff\0"), (Fault::Utf8, 2));
     assert_eq!(fault("o", b"/a//b\0"), (Fault::ObjectPath, 0));
     assert_eq!(fault("g", b"a{\0"), (Fault::Signature, 0));
+    assert_eq!(fault("g", b"mi\0"), (Fault::Signature, 0));
     assert_eq!(fault("b", &[2]), (Fault::Boolean, 0));
     assert_eq!(fault("ab", &[0, 1, 2]), (Fault::Boolean, 2));
     assert_eq!(fault("t", &[0; 7]), (Fault::Size, 0));
@@ -89,6 +90,12 @@ fn each_departure_from_normal_form_is_named_and_placed() {
     assert_eq!(fault("(ss)", b"a\0b\0\x03"), (Fault::Unterminated, 2));
     assert_eq!(fault("(ys)", b"\x01a\0x"), (Fault::Unterminated, 3));
     assert_eq!(fault("(sy)", b"a\0\x07\x01\x02"), (Fault::OffsetTable, 3), "a byte between member and offsets");
+}
+
+#[test]
+fn a_table_of_half_an_offset_is_refused() {
+    let data = [vec![b'a'; 299], vec![0], vec![44, 1, 44, 44, 1]].concat();
+    assert_eq!(fault("as", &data), (Fault::OffsetTable, 303));
 }
 
 #[test]

@@ -83,6 +83,12 @@ impl<'a> Type<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MemberTypes<'a>(&'a str);
 
+impl MemberTypes<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl<'a> Iterator for MemberTypes<'a> {
     type Item = Type<'a>;
 

@@ -157,7 +157,7 @@ impl fmt::Debug for Value<'_> {
 }
 
 /// The elements of an array. Each item is an error when the array's framing is wrong, which it never is after [`Value::parse`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Items<'a> {
     whole: Value<'a>,
     element: Type<'a>,
@@ -240,7 +240,7 @@ impl<'a> Iterator for Items<'a> {
 }
 
 /// The members of a tuple. Each is an error when the tuple's framing is wrong, which it never is after [`Value::parse`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Members<'a> {
     whole: Value<'a>,
     types: MemberTypes<'a>,
@@ -255,7 +255,7 @@ pub struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn step(&mut self, ty: Type<'a>) -> Result<Value<'a>, Error> {
-        let last = self.types.clone().next().is_none();
+        let last = self.types.is_empty();
         let end = match ty.fixed_size() {
             Some(size) => self.front.next_multiple_of(ty.alignment()).saturating_add(size),
             None if last => self.table.len(),
@@ -267,10 +267,6 @@ impl<'a> Members<'a> {
                 end
             }
         };
-        if end > self.table.len() {
-            let fault = if ty.fixed_size().is_some() { Fault::Size } else { Fault::Offset };
-            return Err(fault.at(self.whole.offset.saturating_add(self.table.len())));
-        }
         let value = self.whole.part(ty, self.front, end)?;
         self.front = end;
         Ok(value)

@@ -46,7 +46,6 @@ impl Reader {
 }
 
 /// The parts of a container, with the errors of the document.
-#[derive(Debug)]
 pub(super) struct Parts<I> {
     reader: Reader,
     end: usize,

@@ -118,7 +118,7 @@ impl SignatureSet {
             return;
         };
         if others == Others::Drop {
-            list.retain(|s| *s == signature);
+            list.clear();
         }
         if !list.contains(&signature) {
             list.push(signature);
