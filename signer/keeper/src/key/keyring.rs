@@ -1,0 +1,271 @@
+//! The keyring: a directory of sealed keys, and the passphrase that opens it.
+
+use super::error::KeyError;
+use super::file::{self, ARGON2ID, ED25519, Kdf, KeyFile, KeyringFile, LogKeyFile, Origin, Sealed};
+use super::import::ImportedSeed;
+use super::open::{LogKey, OpenKey, OpenKeys, public_of};
+use super::purpose;
+use super::seal::{self, Cost, SealError, Secret};
+use crate::guarded;
+use crate::passphrase::Passphrase;
+use crate::text::nearest;
+use chancery_channel::{KeyDescription, KeyName};
+use chancery_formats::Construction;
+use chancery_reqlog::durable;
+use chancery_tlog::VerifierKey;
+use std::path::{Path, PathBuf};
+
+/// Names that are taken by the keeper's own files.
+const RESERVED: [&str; 2] = ["keyring", "log"];
+const SALT: usize = 16;
+
+/// An open keyring.
+pub struct Keyring {
+    dir: PathBuf,
+    master: Secret,
+}
+
+/// What is public about a key, as its file says. Only an open keyring can tell whether it is true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicPart {
+    /// What it is.
+    pub description: KeyDescription,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl Keyring {
+    /// Makes a keyring with the log's key in it. `log_origin` names the log; `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`KeyError`]; a keyring that exists is left alone.
+    pub fn create(dir: &Path, passphrase: &Passphrase, log_origin: &str, now: u64) -> Result<Self, KeyError> {
+        Self::create_at(Cost::USUAL, dir, passphrase, log_origin, now)
+    }
+
+    pub(super) fn create_at(cost: Cost, dir: &Path, passphrase: &Passphrase, log_origin: &str, now: u64) -> Result<Self, KeyError> {
+        if keyring_path(dir).exists() {
+            return Err(KeyError::KeyringExists { dir: dir.to_owned() });
+        }
+        durable::create_dir_all(dir, 0o700)?;
+        guarded::check_dir(dir)?;
+        if let Some(path) = toml_files(dir)?.into_iter().next() {
+            return Err(KeyError::Orphan { path });
+        }
+        let mut salt = [0; SALT];
+        getrandom::fill(&mut salt).map_err(SealError::Random)?;
+        let Cost { memory_kib, passes, lanes } = cost;
+        let kdf = Kdf { algorithm: ARGON2ID.to_owned(), memory_kib, passes, lanes, salt: file::encoded(&salt) };
+        let file = KeyringFile { format: KeyringFile::FORMAT.to_owned(), sealed: String::new(), kdf };
+        let master = seal::random()?;
+        let file = file.seal(&seal::key_from(passphrase.as_bytes(), &salt, cost)?, &master)?;
+        let keyring = Self { dir: dir.to_owned(), master };
+        keyring.add_log_key(log_origin, now)?;
+        // Last, because it is what makes the directory a keyring.
+        durable::write_immutable(&keyring_path(dir), file.to_text().as_bytes(), 0o600)?;
+        Ok(keyring)
+    }
+
+    /// Opens a keyring.
+    ///
+    /// # Errors
+    /// [`KeyError::Passphrase`] when the passphrase is not the right one.
+    pub fn open(dir: &Path, passphrase: &Passphrase) -> Result<Self, KeyError> {
+        let path = existing(dir)?;
+        let file: KeyringFile = file::read(&path)?;
+        let wrong = || KeyError::Passphrase { path: path.clone() };
+        if file.kdf.algorithm != ARGON2ID {
+            return Err(wrong());
+        }
+        let salt: [u8; SALT] = file::decoded(&file.kdf.salt).ok_or_else(wrong)?;
+        let key = seal::key_from(passphrase.as_bytes(), &salt, file.kdf.cost())?;
+        let master = opened(file.open(&key), wrong)?;
+        Ok(Self { dir: dir.to_owned(), master })
+    }
+
+    /// Makes a signing key. `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the name is taken or the constructions cannot share a key.
+    pub fn new_key(&self, name: KeyName, constructions: &[Construction], now: u64) -> Result<PublicPart, KeyError> {
+        self.add(name, constructions, Origin::New, &seal::random()?, now)
+    }
+
+    /// Takes in a signing key that was made elsewhere.
+    ///
+    /// # Errors
+    /// As [`Keyring::new_key`].
+    pub fn import(&self, name: KeyName, constructions: &[Construction], seed: &ImportedSeed, now: u64) -> Result<PublicPart, KeyError> {
+        self.add(name, constructions, Origin::Imported, seed.secret(), now)
+    }
+
+    fn add(&self, name: KeyName, constructions: &[Construction], origin: Origin, seed: &Secret, now: u64) -> Result<PublicPart, KeyError> {
+        purpose::check(constructions)?;
+        let path = free_path(&self.dir, &name)?;
+        let mut constructions = constructions.to_vec();
+        constructions.sort_unstable();
+        constructions.dedup();
+        let file = KeyFile {
+            format: KeyFile::FORMAT.to_owned(),
+            name,
+            version: 1,
+            algorithm: ED25519.to_owned(),
+            constructions,
+            created: file::time_text(now),
+            origin,
+            public_key: file::encoded(&public_of(seed)),
+            sealed: String::new(),
+        };
+        let file = file.seal(&self.master, seed)?;
+        durable::write_immutable(&path, file.to_text().as_bytes(), 0o600)?;
+        public_part(&path)
+    }
+
+    fn add_log_key(&self, origin: &str, now: u64) -> Result<(), KeyError> {
+        let seed = seal::random()?;
+        let public = public_of(&seed);
+        VerifierKey::ed25519(origin, &public).map_err(|_| KeyError::Origin { origin: origin.to_owned() })?;
+        let file = LogKeyFile {
+            format: LogKeyFile::FORMAT.to_owned(),
+            name: origin.to_owned(),
+            algorithm: ED25519.to_owned(),
+            created: file::time_text(now),
+            public_key: file::encoded(&public),
+            sealed: String::new(),
+        };
+        let file = file.seal(&self.master, &seed)?;
+        durable::write_immutable(&log_path(&self.dir), file.to_text().as_bytes(), 0o600)?;
+        Ok(())
+    }
+
+    /// Opens all signing keys.
+    ///
+    /// # Errors
+    /// [`KeyError::Changed`] when a key file is not as it was written. One such file is enough: somebody was at the keys.
+    pub fn open_keys(&self) -> Result<OpenKeys, KeyError> {
+        let mut keys = Vec::new();
+        for path in key_paths(&self.dir)? {
+            let file: KeyFile = file::read(&path)?;
+            let description = described(&path, &file)?.description;
+            let changed = || KeyError::Changed { path: path.clone() };
+            let seed = opened(file.open(&self.master), changed)?;
+            keys.push(OpenKey::new(description, &seed)?.ok_or_else(changed)?);
+        }
+        Ok(OpenKeys::new(keys))
+    }
+
+    /// Opens the log's key.
+    ///
+    /// # Errors
+    /// [`KeyError::Changed`] when its file is not as it was written.
+    pub fn log_key(&self) -> Result<LogKey, KeyError> {
+        let path = log_path(&self.dir);
+        let file: LogKeyFile = file::read(&path)?;
+        let key = log_verifier(&path, &file)?;
+        let changed = || KeyError::Changed { path: path.clone() };
+        let seed = opened(file.open(&self.master), changed)?;
+        LogKey::new(key, &seed)?.ok_or_else(changed)
+    }
+}
+
+/// All signing keys, by name, without a passphrase.
+///
+/// # Errors
+/// [`KeyError`] when the directory or a file in it is not as it should be.
+pub fn list(dir: &Path) -> Result<Vec<PublicPart>, KeyError> {
+    existing(dir)?;
+    key_paths(dir)?.iter().map(|path| public_part(path)).collect()
+}
+
+/// One signing key, without a passphrase.
+///
+/// # Errors
+/// [`KeyError::Unknown`] when there is none of this name.
+pub fn find(dir: &Path, name: &KeyName) -> Result<PublicPart, KeyError> {
+    let all = list(dir)?;
+    let unknown = || {
+        let nearest = nearest(name.as_str(), all.iter().map(|p| p.description.name.as_str())).map(str::to_owned);
+        KeyError::Unknown { name: name.clone(), nearest }
+    };
+    all.iter().find(|p| p.description.name == *name).cloned().ok_or_else(unknown)
+}
+
+/// The log's verification key, without a passphrase.
+///
+/// # Errors
+/// [`KeyError`] when its file is not as it should be.
+pub fn log_verifier_key(dir: &Path) -> Result<VerifierKey, KeyError> {
+    existing(dir)?;
+    let path = log_path(dir);
+    log_verifier(&path, &file::read(&path)?)
+}
+
+fn log_verifier(path: &Path, file: &LogKeyFile) -> Result<VerifierKey, KeyError> {
+    let key = file::decoded(&file.public_key).and_then(|public| VerifierKey::ed25519(&file.name, &public).ok());
+    key.filter(|_| file.algorithm == ED25519).ok_or_else(|| bad_values(path))
+}
+
+fn public_part(path: &Path) -> Result<PublicPart, KeyError> {
+    described(path, &file::read(path)?)
+}
+
+fn described(path: &Path, file: &KeyFile) -> Result<PublicPart, KeyError> {
+    let description = file.description().filter(|_| file.algorithm == ED25519).ok_or_else(|| bad_values(path))?;
+    if path.file_stem().is_some_and(|stem| stem == description.name.as_str()) {
+        Ok(PublicPart { description, origin: file.origin })
+    } else {
+        Err(KeyError::Renamed { path: path.to_owned() })
+    }
+}
+
+fn bad_values(path: &Path) -> KeyError {
+    KeyError::Malformed { path: path.to_owned(), line: 1, what: "a time, a public key or an algorithm in it is not one".to_owned() }
+}
+
+fn opened(secret: Result<Secret, SealError>, closed: impl Fn() -> KeyError) -> Result<Secret, KeyError> {
+    secret.map_err(|e| if matches!(e, SealError::Sealed) { closed() } else { e.into() })
+}
+
+fn existing(dir: &Path) -> Result<PathBuf, KeyError> {
+    let path = keyring_path(dir);
+    if !path.exists() {
+        return Err(KeyError::NoKeyring { dir: dir.to_owned() });
+    }
+    guarded::check_dir(dir)?;
+    Ok(path)
+}
+
+fn keyring_path(dir: &Path) -> PathBuf {
+    dir.join("keyring.toml")
+}
+
+fn log_path(dir: &Path) -> PathBuf {
+    dir.join("log.toml")
+}
+
+/// The alphabet of key names has neither dots nor slashes, so this stays in the directory.
+fn free_path(dir: &Path, name: &KeyName) -> Result<PathBuf, KeyError> {
+    if RESERVED.contains(&name.as_str()) {
+        return Err(KeyError::Reserved { name: name.clone() });
+    }
+    let path = dir.join(format!("{name}.toml"));
+    if path.exists() { Err(KeyError::Exists { name: name.clone() }) } else { Ok(path) }
+}
+
+fn key_paths(dir: &Path) -> Result<Vec<PathBuf>, KeyError> {
+    let own = |path: &PathBuf| RESERVED.iter().any(|r| path.file_stem().is_some_and(|stem| stem == *r));
+    Ok(toml_files(dir)?.into_iter().filter(|path| !own(path)).collect())
+}
+
+fn toml_files(dir: &Path) -> Result<Vec<PathBuf>, KeyError> {
+    let failed = |source| KeyError::List { dir: dir.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,148 @@
+//! Keys that are open. What signs stays in locked memory and in this room.
+
+use super::error::KeyError;
+use super::locked::Locked;
+use super::seal::{SealError, Secret};
+use crate::policy::KeyFacts;
+use chancery_channel::{KeyDescription, KeyName, KeyState};
+use chancery_formats::ed25519::{PublicKey, verify};
+use chancery_tlog::{NoteSigner, VerifierKey};
+use ed25519_dalek::{Signer, SigningKey};
+use std::collections::BTreeMap;
+
+/// Up to this many bytes it is quicker to sign twice and compare than to verify.
+const SIGN_TWICE_MAX: usize = 64 * 1024;
+
+/// The open signing keys.
+pub struct OpenKeys {
+    keys: BTreeMap<KeyName, OpenKey>,
+}
+
+/// An open signing key.
+pub struct OpenKey {
+    description: KeyDescription,
+    id: [u8; 32],
+    secret: Locked<SigningKey>,
+}
+
+/// A signature that was made failed its check.
+#[derive(Debug, thiserror::Error)]
+#[error("a signature failed its check")]
+pub(super) struct SelfCheckFailed;
+
+impl OpenKeys {
+    pub(super) fn new(keys: Vec<OpenKey>) -> Self {
+        Self { keys: keys.into_iter().map(|key| (key.description.name.clone(), key)).collect() }
+    }
+
+    /// The key of this name.
+    #[must_use]
+    pub fn get(&self, name: &KeyName) -> Option<&OpenKey> {
+        self.keys.get(name)
+    }
+
+    /// What a decision needs to know of the key of this name.
+    #[must_use]
+    pub fn facts(&self, name: &KeyName) -> Option<KeyFacts<'_>> {
+        self.get(name).map(|key| KeyFacts { description: &key.description, id: &key.id })
+    }
+
+    /// What is public about all keys, by name.
+    #[must_use]
+    pub fn descriptions(&self) -> Vec<KeyDescription> {
+        self.keys.values().map(|key| key.description.clone()).collect()
+    }
+}
+
+impl OpenKey {
+    /// `None` when the seed is not that of the public key.
+    pub(super) fn new(description: KeyDescription, seed: &Secret) -> Result<Option<Self>, KeyError> {
+        let secret = signing_key(seed)?;
+        let public = PublicKey::from_bytes(&description.public_key).ok();
+        let public = public.filter(|public| public.as_bytes() == secret.verifying_key().as_bytes());
+        let description = KeyDescription { state: KeyState::Open, ..description };
+        Ok(public.map(|public| Self { description, id: public.key_id(), secret }))
+    }
+
+    /// What is public about it.
+    #[must_use]
+    pub const fn description(&self) -> &KeyDescription {
+        &self.description
+    }
+
+    /// SHA-256 of its `SubjectPublicKeyInfo`: its id in the request log.
+    #[must_use]
+    pub const fn key_id(&self) -> &[u8; 32] {
+        &self.id
+    }
+
+    /// Signs, and checks the signature: one that a fault of the hardware made wrong can give the key away.
+    ///
+    /// A fault in the public half that is kept beside the secret would make two wrong signatures alike, so that half is compared with the
+    /// description, which is elsewhere in memory.
+    pub(super) fn sign_bytes(&self, tbs: &[u8]) -> Result<[u8; 64], SelfCheckFailed> {
+        let public = &self.description.public_key;
+        if self.secret.verifying_key().as_bytes() != public {
+            return Err(SelfCheckFailed);
+        }
+        let signature = self.secret.sign(tbs).to_bytes();
+        let good = if tbs.len() <= SIGN_TWICE_MAX {
+            self.secret.sign(tbs).to_bytes() == signature
+        } else {
+            verify(public, tbs, &signature).is_ok()
+        };
+        if good { Ok(signature) } else { Err(SelfCheckFailed) }
+    }
+}
+
+/// The open key of the request log. It signs checkpoints and nothing else, and is no [`OpenKey`].
+pub struct LogKey {
+    key: VerifierKey,
+    secret: Locked<SigningKey>,
+}
+
+impl LogKey {
+    /// `None` when the seed is not that of the public key.
+    pub(super) fn new(key: VerifierKey, seed: &Secret) -> Result<Option<Self>, KeyError> {
+        let secret = signing_key(seed)?;
+        let belongs = secret.verifying_key().as_bytes() == key.public();
+        Ok(belongs.then_some(Self { key, secret }))
+    }
+
+    /// The key that verifies its checkpoints.
+    #[must_use]
+    pub const fn verifier_key(&self) -> &VerifierKey {
+        &self.key
+    }
+}
+
+impl NoteSigner for LogKey {
+    fn name(&self) -> &str {
+        self.key.name()
+    }
+
+    fn key_id(&self) -> [u8; 4] {
+        self.key.id()
+    }
+
+    /// Signs twice and compares. A signature that fails is not given out: zeros are, which verify under no key.
+    fn sign(&self, text: &[u8]) -> [u8; 64] {
+        let sound = self.secret.verifying_key().as_bytes() == self.key.public();
+        let signature = self.secret.sign(text).to_bytes();
+        if sound && self.secret.sign(text).to_bytes() == signature {
+            signature
+        } else {
+            tracing::error!("a checkpoint's signature failed its check and was not released; the hardware of the key host may be faulty");
+            [0; 64]
+        }
+    }
+}
+
+/// The public key that belongs to a seed.
+pub(super) fn public_of(seed: &Secret) -> [u8; 32] {
+    SigningKey::from_bytes(seed).verifying_key().to_bytes()
+}
+
+fn signing_key(seed: &Secret) -> Result<Locked<SigningKey>, KeyError> {
+    Ok(Locked::new(|| SigningKey::from_bytes(seed)).map_err(SealError::from)?)
+}
