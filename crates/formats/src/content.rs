@@ -57,6 +57,10 @@ pub enum ContentFault {
     /// A checksum is not 32 bytes long.
     #[error("has a checksum that is not 32 bytes long")]
     Checksum,
+    /// A time is after the year 9999. It was most likely written in the byte order of the machine, which OSTree does not do; a guard
+    /// against going back in time would let nothing pass after it.
+    #[error("has a time after the year 9999, as if its bytes were in the wrong order")]
+    Time,
     /// A static delta is not named by one or two commits in lower-case hex.
     #[error("has a malformed static delta name")]
     DeltaName,

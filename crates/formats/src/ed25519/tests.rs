@@ -71,6 +71,7 @@ fn every_text_form_is_read_back() {
     assert_eq!(PublicKey::from_openssh(&key.to_openssh("release@example.org")), Ok(key));
     assert_eq!(PublicKey::from_openssh(&key.to_openssh("")), Ok(key));
     assert!(key.to_openssh("").starts_with("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI") && !key.to_openssh("").ends_with(' '));
+    assert_eq!(PublicKey::from_openssh(&key.to_openssh("two\nlines")), Ok(key));
     assert_eq!(PublicKey::from_spki_der(&key.to_spki_der()), Ok(key));
     assert_eq!(PublicKey::from_spki_pem(&key.to_spki_pem()), Ok(key));
 }

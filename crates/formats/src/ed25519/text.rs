@@ -24,14 +24,16 @@ impl PublicKey {
     /// When the text is not base64 of a usable key.
     pub fn from_ostree(text: &str) -> Result<Self, KeyError> {
         let form = KeyError::Form { expected: "of OSTree: 32 bytes in base64" };
-        let bytes: [u8; 32] = STANDARD.decode(text.trim()).map_err(|_| form)?.try_into().map_err(|_| form)?;
+        let bytes: [u8; 32] = STANDARD.decode(text.trim_ascii()).map_err(|_| form)?.try_into().map_err(|_| form)?;
         Self::from_bytes(&bytes)
     }
 
-    /// A line of an OpenSSH `.pub` file, without newline: `ssh-ed25519 AAAA… comment`. An empty comment is left out.
+    /// A line of an OpenSSH `.pub` file, without newline: `ssh-ed25519 AAAA… comment`. An empty comment is left out; line breaks and
+    /// other control characters in it too, so that it stays one line.
     #[must_use]
     pub fn to_openssh(&self, comment: &str) -> String {
         let key = STANDARD.encode(encode_ed25519(self.as_bytes()));
+        let comment: String = comment.chars().filter(|c| !c.is_control()).collect();
         format!("{} {key} {comment}", ssh::ED25519).trim_end().to_owned()
     }
 
@@ -41,7 +43,7 @@ impl PublicKey {
     /// When the line is not one of a usable Ed25519 key.
     pub fn from_openssh(line: &str) -> Result<Self, KeyError> {
         let form = KeyError::Form { expected: "of OpenSSH: ssh-ed25519 AAAA… comment" };
-        let line = line.trim();
+        let line = line.trim_ascii();
         let mut words = line.split([' ', '\t']).filter(|w| !w.is_empty());
         if line.contains(['\n', '\r']) || words.next() != Some(ssh::ED25519) {
             return Err(form);
@@ -82,7 +84,7 @@ impl PublicKey {
     /// When it is not one of a usable Ed25519 key.
     pub fn from_spki_pem(text: &str) -> Result<Self, KeyError> {
         let form = KeyError::Form { expected: "PUBLIC KEY (PEM)" };
-        let body = text.trim().strip_prefix(PEM_BEGIN).and_then(|t| t.strip_suffix(PEM_END)).ok_or(form)?;
-        Self::from_spki_der(&STANDARD.decode(body.trim()).map_err(|_| form)?)
+        let body = text.trim_ascii().strip_prefix(PEM_BEGIN).and_then(|t| t.strip_suffix(PEM_END)).ok_or(form)?;
+        Self::from_spki_der(&STANDARD.decode(body.trim_ascii()).map_err(|_| form)?)
     }
 }

@@ -3,7 +3,7 @@
 use super::names::is_ref_name;
 use super::reader::Reader;
 use crate::content::{ContentError, ContentFault, Document};
-use crate::gvariant::{Fault, Value};
+use crate::gvariant::Value;
 
 const TYPE: &str = "(a{sv}aya(say)sstayay)";
 const READER: Reader = Reader(Document::Commit);
@@ -48,8 +48,7 @@ impl<'a> Commit<'a> {
         let parent = if parent.data().is_empty() { None } else { Some(READER.checksum(parent)?) };
         let _related = members.part()?;
         let (subject, body) = (members.text()?, members.text()?);
-        let timestamp = members.part()?;
-        let timestamp = timestamp.as_u64_be().ok_or(READER.0.error(ContentFault::NotNormal(Fault::Type), timestamp.offset()))?;
+        let timestamp = READER.time(members.part()?)?;
         let (root_tree, root_meta) = (READER.checksum(members.part()?)?, READER.checksum(members.part()?)?);
         Ok(Self {
             parent,

@@ -5,6 +5,9 @@ use crate::content::{ContentError, ContentFault, Document};
 use crate::gvariant::{Fault, Items, Members, Type, Value};
 use crate::sshsig;
 
+/// The last second of the year 9999.
+const LAST_TIME: u64 = 253_402_300_799;
+
 /// Reads the parts of one kind of document; knows how to say what is wrong with it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader(pub Document);
@@ -38,6 +41,15 @@ impl Reader {
             entries.push((key, value));
         }
         Ok(Metadata { reader: self, entries })
+    }
+
+    /// A time in seconds since 1970, which OSTree swaps to big-endian before it writes it.
+    pub(super) fn time(self, value: Value<'_>) -> Result<u64, ContentError> {
+        match value.as_u64_be() {
+            Some(time) if time <= LAST_TIME => Ok(time),
+            Some(_) => Err(self.0.error(ContentFault::Time, value.offset())),
+            None => Err(self.0.error(ContentFault::NotNormal(Fault::Type), value.offset())),
+        }
     }
 
     pub(super) fn checksum(self, value: Value<'_>) -> Result<[u8; 32], ContentError> {
@@ -99,9 +111,8 @@ impl<'a> Metadata<'a> {
         Ok(self.get(key, "s")?.and_then(Value::as_str))
     }
 
-    /// A time in seconds since 1970, which OSTree swaps to big-endian before it writes it.
     pub(super) fn time(&self, key: &'static str) -> Result<Option<u64>, ContentError> {
-        Ok(self.get(key, "t")?.and_then(Value::as_u64_be))
+        self.get(key, "t")?.map(|value| self.reader.time(value)).transpose()
     }
 
     /// A collection id; `None` also when it is empty, which is how Flatpak says that there is no collection.

@@ -252,6 +252,17 @@ fn known_metadata_must_have_its_type() {
 }
 
 #[test]
+fn a_time_in_the_wrong_byte_order_is_refused() {
+    let now = 1_795_410_000_u64;
+    let with = |time: [u8; 8]| summary_of(&[], &metadata(&[("ostree.summary.last-modified", "t", &time)]));
+    assert_eq!(Summary::parse(&with(now.to_be_bytes())).unwrap().last_modified, Some(now));
+    assert_eq!(refused(&with(now.to_le_bytes())).fault, ContentFault::Time);
+    let mut commit = ostree("dev.commit");
+    commit[0x68..0x70].reverse();
+    assert_eq!(Commit::parse(&commit).unwrap_err().fault, ContentFault::Time);
+}
+
+#[test]
 fn a_collection_map_is_as_strict_as_the_refs() {
     let entry = |id: &str, refs: &[Vec<u8>]| tuple(&[1, 8], &[&[id.as_bytes(), &[0]].concat(), &array(8, refs)]);
     let with = |entries: &[Vec<u8>]| {

@@ -27,7 +27,7 @@ pub(super) fn wrap(blob: &[u8]) -> String {
 
 pub(super) fn unwrap(armored: &str) -> Result<Vec<u8>, SshsigError> {
     let wrong = |what| SshsigError::Armor { what };
-    let body = armored.trim().strip_prefix(BEGIN).ok_or(wrong("the BEGIN line is missing"))?;
+    let body = armored.trim_ascii().strip_prefix(BEGIN).ok_or(wrong("the BEGIN line is missing"))?;
     let body = body.strip_suffix(END).ok_or(wrong("the END line is missing"))?;
     let text: String = body.chars().filter(|c| !matches!(c, '\n' | '\r' | ' ' | '\t')).collect();
     STANDARD.decode(text).map_err(|_| wrong("the lines between BEGIN and END are not base64"))
