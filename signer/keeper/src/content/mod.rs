@@ -72,7 +72,9 @@ pub struct Unfit {
 #[derive(Debug, thiserror::Error)]
 pub enum UnfitFault {
     /// The bytes are not those that the client meant.
-    #[error("the content's SHA-256 is not the declared one; the content changed on its way or while it was read: read it again and send it as a new request")]
+    #[error(
+        "the content's SHA-256 is not the declared one; the content changed on its way or while it was read: read it again and send it as a new request"
+    )]
     DigestMismatch,
     /// The bytes are not strictly of their format.
     #[error(transparent)]
@@ -120,7 +122,8 @@ fn facts(request: &SignRequest, content: &Content) -> Result<Facts, UnfitFault> 
             if computed != *sha256 {
                 return Err(UnfitFault::DigestMismatch);
             }
-            if construction == Construction::OstreeSummaryEd25519 { summary(content) } else { commit(content) }.map_err(UnfitFault::Malformed)
+            if construction == Construction::OstreeSummaryEd25519 { summary(content) } else { commit(content) }
+                .map_err(UnfitFault::Malformed)
         }
         (_, Payload::Digest { .. }) => Err(UnfitFault::WrongPayload { construction, wanted: "the content itself" }),
     }

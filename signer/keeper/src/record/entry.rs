@@ -1,0 +1,204 @@
+//! What an entry says: the public leaf, and the private details under it.
+
+use super::{StartFacts, Turned};
+use crate::content::Facts;
+use crate::prepare::Prepared;
+use chancery_channel::{KeyDescription, Payload, SignRequest};
+use chancery_reqlog::{Decision, Details, DetailsError, Leaf, NewEntry, Salts, SaltsError, Token, TokenError};
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
+
+/// Salts that one entry may need, at most.
+const SALTS: usize = 8;
+/// More of a list of refs is not written out: its length and its digest stand for the rest.
+const REFS_MAX: usize = 16 * 1024;
+
+/// Why an entry could not be made. Nothing is signed then.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EntryError {
+    #[error(transparent)]
+    Salts(#[from] SaltsError),
+    #[error(transparent)]
+    Details(#[from] DetailsError),
+    #[error("a code of an entry is not in its alphabet")]
+    Token(#[from] TokenError),
+    #[error("there are no random salts for the entry's details")]
+    NoSalts,
+    #[error("nothing was decided")]
+    Nothing,
+}
+
+/// Makes entries whose times never go back.
+pub(super) struct EntryMaker {
+    last_ms: u64,
+}
+
+impl EntryMaker {
+    pub(super) const fn new(last_ms: u64) -> Self {
+        Self { last_ms }
+    }
+
+    /// The time for the next entry, and how far the clock went back, in milliseconds, if it did so by more than a second.
+    pub(super) fn time(&mut self, now_ms: u64) -> (u64, Option<u64>) {
+        let back = self.last_ms.checked_sub(now_ms).filter(|ms| *ms > 1000);
+        self.last_ms = self.last_ms.max(now_ms);
+        (self.last_ms, back)
+    }
+
+    pub(super) fn salts(entries: usize) -> Result<Salts, SaltsError> {
+        Salts::random(entries.saturating_mul(SALTS))
+    }
+}
+
+pub(super) fn signing(prepared: &Prepared, fingerprint: &[u8; 32], time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
+    let permit = prepared.permit();
+    let mut leaf = Leaf::event(Token::SIGN, Decision::Permit, time);
+    leaf.key = Some(*permit.key_id());
+    leaf.key_version = Some(permit.key_version());
+    leaf.policy = Some(*permit.policy_digest());
+    leaf.tbs = Some(*prepared.tbs_sha256());
+    let facts = facts_text(permit.checked().facts());
+    let grant = permit.grant().to_string();
+    request_entry(leaf, prepared.request(), fingerprint, &[("facts", facts.as_bytes()), ("grant", grant.as_bytes())], salts)
+}
+
+pub(super) fn refusal(turned: &Turned, fingerprint: &[u8; 32], time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
+    let mut leaf = Leaf::event(Token::DENY, Decision::Deny, time);
+    leaf.reason = Some(Token::new(turned.reason)?);
+    if let Some((id, version)) = &turned.key {
+        leaf.key = Some(*id);
+        leaf.key_version = Some(*version);
+    }
+    leaf.policy = turned.policy;
+    request_entry(leaf, &turned.request, fingerprint, &[("message", turned.message.as_bytes())], salts)
+}
+
+fn request_entry(
+    mut leaf: Leaf,
+    request: &SignRequest,
+    fingerprint: &[u8; 32],
+    more: &[(&str, &[u8])],
+    salts: &mut Salts,
+) -> Result<NewEntry, EntryError> {
+    leaf.construction = Some(Token::new(request.construction.name())?);
+    leaf.rid = Some(request.request_id.0);
+    let payload = payload_text(&request.payload);
+    let mut values: Vec<(&str, &[u8])> = vec![
+        ("key", request.key.as_str().as_bytes()),
+        ("payload", payload.as_bytes()),
+        ("principal", request.principal.as_str().as_bytes()),
+        ("request", fingerprint),
+        ("subject", request.subject.as_str().as_bytes()),
+    ];
+    values.extend_from_slice(more);
+    let details = Details::new(&values, salts)?;
+    leaf.principal = details.field("principal").map(chancery_reqlog::Field::commitment);
+    leaf.subject = details.field("subject").map(chancery_reqlog::Field::commitment);
+    Ok(finish(leaf, &details))
+}
+
+/// The first entries of a run: that it begins, the policy in force, and each key that is open.
+pub(super) fn start(facts: &StartFacts, time: u64) -> Result<Vec<NewEntry>, EntryError> {
+    let mut salts = EntryMaker::salts(facts.keys.len().saturating_add(2))?;
+    let mut begin = Leaf::event(Token::START, Decision::None, time);
+    begin.policy = Some(facts.policy);
+    let mut policy = Leaf::event(Token::POLICY, Decision::None, time);
+    policy.policy = Some(facts.policy);
+    policy.reason = Some(Token::new("in-force")?);
+    let dropped = facts.dropped_bytes.to_string();
+    let values: [(&str, &[u8]); 2] = [("dropped-bytes", dropped.as_bytes()), ("version", env!("CARGO_PKG_VERSION").as_bytes())];
+    let mut entries = vec![event(begin, &values, &mut salts)?, event(policy, &[], &mut salts)?];
+    for key in &facts.keys {
+        entries.push(key_entry(key, facts.policy, time, &mut salts)?);
+    }
+    Ok(entries)
+}
+
+fn key_entry(key: &KeyDescription, policy: [u8; 32], time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
+    let mut leaf = Leaf::event(Token::KEY, Decision::None, time);
+    leaf.key = chancery_formats::ed25519::PublicKey::from_bytes(&key.public_key).ok().map(|k| k.key_id());
+    leaf.key_version = Some(key.version);
+    leaf.policy = Some(policy);
+    leaf.reason = Some(Token::new("in-service")?);
+    let made_for: Vec<&str> = key.constructions.iter().map(|c| c.name()).collect();
+    event(leaf, &[("constructions", made_for.join(",").as_bytes()), ("key", key.name.as_str().as_bytes())], salts)
+}
+
+/// That the clock went back by so many milliseconds.
+pub(super) fn clock(back_ms: u64, time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
+    let mut leaf = Leaf::event(Token::CLOCK, Decision::None, time);
+    leaf.reason = Some(Token::new("went-back")?);
+    event(leaf, &[("milliseconds", back_ms.to_string().as_bytes())], salts)
+}
+
+/// That the run ends in order.
+pub(super) fn stop(time: u64) -> NewEntry {
+    NewEntry { leaf: Leaf::event(Token::STOP, Decision::None, time).to_bytes(), details: Vec::new() }
+}
+
+fn event(leaf: Leaf, values: &[(&str, &[u8])], salts: &mut Salts) -> Result<NewEntry, EntryError> {
+    if values.is_empty() {
+        return Ok(NewEntry { leaf: leaf.to_bytes(), details: Vec::new() });
+    }
+    Ok(finish(leaf, &Details::new(values, salts)?))
+}
+
+fn finish(mut leaf: Leaf, details: &Details) -> NewEntry {
+    leaf.details = Some(details.commitment());
+    NewEntry { leaf: leaf.to_bytes(), details: details.encode() }
+}
+
+fn payload_text(payload: &Payload) -> String {
+    match payload {
+        Payload::Content { len, sha256 } => format!("content of {len} bytes sha256:{}", Hex(sha256)),
+        Payload::Digest { namespace, digest } => {
+            let algorithm = match digest.algorithm() {
+                chancery_channel::DigestAlgorithm::Sha256 => "sha256",
+                chancery_channel::DigestAlgorithm::Sha512 => "sha512",
+            };
+            format!("{namespace} {algorithm}:{}", Hex(digest.bytes()))
+        }
+    }
+}
+
+/// The facts that the decision was made from, a line each.
+fn facts_text(facts: &Facts) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(out, "{name} {value}");
+    };
+    match facts {
+        Facts::Summary { refs, collection_id, last_modified, expires } => {
+            collection_id.iter().for_each(|id| line("collection-id", id));
+            last_modified.iter().for_each(|t| line("last-modified", &t.to_string()));
+            expires.iter().for_each(|t| line("expires", &t.to_string()));
+            let mut list = String::new();
+            for r in refs {
+                let collection = r.collection.as_deref().map_or_else(String::new, |c| format!("({c}) "));
+                let _ = writeln!(list, "ref {collection}{} {}", r.name, Hex(&r.commit));
+            }
+            if list.len() > REFS_MAX {
+                line("refs", &format!("{} sha256:{}", refs.len(), Hex(&Sha256::digest(&list))));
+            } else {
+                out.push_str(&list);
+            }
+        }
+        Facts::Commit { refs, collection, parent, timestamp, version } => {
+            refs.iter().take(64).for_each(|r| line("ref", r));
+            collection.iter().for_each(|c| line("collection", c));
+            parent.iter().for_each(|p| line("parent", &Hex(p).to_string()));
+            line("timestamp", &timestamp.to_string());
+            version.iter().for_each(|v| line("version", &v.chars().take(256).collect::<String>()));
+        }
+        Facts::Digest { .. } => {}
+    }
+    out
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}

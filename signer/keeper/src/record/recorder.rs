@@ -1,0 +1,288 @@
+//! The one writer of the request log.
+
+use super::entry::{self, EntryError, EntryMaker};
+use super::remember::{Known, Remembered};
+use super::{Done, Outcome, Pending, Receipt, Recorded, Turned};
+use crate::prepare::Prepared;
+use chancery_channel::{KeyDescription, Refusal, RefusalKind, RequestId, SignRequest};
+use chancery_reqlog::{Appended, Details, Leaf, Log, NewEntry, ReadError, Reader, Salts};
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+/// What the first entries of a run say.
+pub struct StartFacts {
+    /// SHA-256 of the policy file.
+    pub policy: [u8; 32],
+    /// The keys that are open.
+    pub keys: Vec<KeyDescription>,
+    /// Bytes of a torn record that recovery dropped.
+    pub dropped_bytes: u64,
+}
+
+/// Writes the request log.
+pub struct Recorder {
+    state: State,
+    reader: Reader,
+    maker: EntryMaker,
+    remembered: Remembered,
+}
+
+enum State {
+    Open(Box<Log>),
+    /// Nothing is recorded, so nothing is signed; the text says why.
+    Closed(String),
+}
+
+/// What becomes of one request of a batch.
+enum Plan {
+    /// It has a new entry: the one at this place of the batch.
+    New { place: usize, pending: Pending },
+    /// It was recorded before, at this index, with this reason when it was refused.
+    Again { index: u64, refused: Option<String>, pending: Pending },
+    /// It has no entry.
+    Unrecorded { call: u64, refusal: Refusal },
+}
+
+impl Recorder {
+    /// Goes on with an open log. `remember` is how many requests are known again when they are sent again.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the newest entries cannot be read back.
+    pub fn new(log: Log, remember: usize) -> Result<Self, ReadError> {
+        let mut remembered = Remembered::new(remember);
+        let mut last_ms = 0;
+        for recent in log.recent()? {
+            let recent = recent?;
+            if let Ok(leaf) = Leaf::parse(&recent.leaf) {
+                last_ms = last_ms.max(leaf.time);
+                if let (Some(rid), Some(known)) = (leaf.rid, known(&leaf, recent.index, recent.details.as_deref())) {
+                    remembered.insert(RequestId(rid), known);
+                }
+            }
+        }
+        let reader = log.reader();
+        Ok(Self { state: State::Open(Box::new(log)), reader, maker: EntryMaker::new(last_ms), remembered })
+    }
+
+    /// Records nothing, because there is no log to write.
+    #[must_use]
+    pub fn closed(why: String, reader: Reader) -> Self {
+        Self { state: State::Closed(why), reader, maker: EntryMaker::new(0), remembered: Remembered::new(0) }
+    }
+
+    /// Why nothing is recorded, if so.
+    #[must_use]
+    pub fn closed_because(&self) -> Option<&str> {
+        match &self.state {
+            State::Open(_) => None,
+            State::Closed(why) => Some(why),
+        }
+    }
+
+    /// Records that a run begins, with which policy and keys.
+    pub fn begin(&mut self, facts: &StartFacts, now_ms: u64) {
+        let (time, _) = self.maker.time(now_ms);
+        match entry::start(facts, time) {
+            Ok(entries) => drop(self.append(&entries, false)),
+            Err(error) => self.state = State::Closed(chain(&error)),
+        }
+    }
+
+    /// Records that the run ends in order, and closes the log.
+    pub fn end(&mut self, now_ms: u64) {
+        let (time, _) = self.maker.time(now_ms);
+        drop(self.append(&[entry::stop(time)], true));
+        if let State::Open(log) = std::mem::replace(&mut self.state, State::Closed("the keeper has stopped".to_owned()))
+            && let Err(error) = log.close()
+        {
+            tracing::error!(error = chain(&error), "not all static files of the log could be written; the next start writes them");
+        }
+    }
+
+    /// Records a batch: all its entries are durable when this returns, or nothing of it is to be signed.
+    pub fn record(&mut self, batch: Vec<Pending>, now_ms: u64) -> Vec<Done> {
+        let first = match &self.state {
+            State::Open(log) => log.checkpoint().checkpoint.size,
+            State::Closed(why) => {
+                let refusal = unavailable(why);
+                return batch.into_iter().map(|p| Done::Refuse { call: p.call, refusal: refusal.clone() }).collect();
+            }
+        };
+        let (time, went_back) = self.maker.time(now_ms);
+        let mut draft = Draft { first, time, entries: Vec::with_capacity(batch.len()), salts: EntryMaker::salts(batch.len().saturating_add(1)) };
+        if let Some(back_ms) = went_back {
+            draft.add(|time, salts| entry::clock(back_ms, time, salts)).unwrap_or_else(|error| {
+                tracing::error!(error = chain(&error), "a jump of the clock could not be recorded");
+                0
+            });
+        }
+        let plans: Vec<Plan> = batch.into_iter().map(|pending| self.plan(pending, &mut draft)).collect();
+        let signs = plans.iter().any(|plan| matches!(plan, Plan::New { pending: Pending { outcome: Outcome::Sign(_), .. }, .. }));
+        let appended = self.append(&draft.entries, !signs);
+        if appended.is_err() {
+            self.remembered.forget_from(first);
+        }
+        plans.into_iter().map(|plan| self.done(plan, &appended, &mut draft)).collect()
+    }
+
+    fn plan(&mut self, pending: Pending, draft: &mut Draft) -> Plan {
+        let call = pending.call;
+        let request = match &pending.outcome {
+            Outcome::Sign(prepared) => prepared.request(),
+            Outcome::Refuse(turned) => &turned.request,
+            Outcome::Fault(text) => {
+                return Plan::Unrecorded { call, refusal: unrecorded(RefusalKind::Internal, "fault", text.clone()) };
+            }
+        };
+        let Some(fingerprint) = fingerprint(request) else {
+            let refusal = unrecorded(RefusalKind::TooLarge, "request-too-large", "the request's names are too long to be recorded".to_owned());
+            return Plan::Unrecorded { call, refusal };
+        };
+        let known = self.remembered.get(&request.request_id);
+        let pending = match known {
+            Some(k) if k.fingerprint != fingerprint => Pending { call, outcome: Outcome::Refuse(Turned::reused(request)) },
+            // What was permitted before is signed again only if it is permitted still; what was refused stays refused.
+            Some(k) if k.refused.is_some() || matches!(pending.outcome, Outcome::Sign(_)) => {
+                return Plan::Again { index: k.index, refused: k.refused.clone(), pending };
+            }
+            _ => pending,
+        };
+        let (id, refused) = match &pending.outcome {
+            Outcome::Sign(prepared) => (prepared.request().request_id, None),
+            Outcome::Refuse(turned) => (turned.request.request_id, Some(turned.reason.to_owned())),
+            Outcome::Fault(_) => return Plan::Unrecorded { call, refusal: unrecorded(RefusalKind::Internal, "fault", String::new()) },
+        };
+        let made = draft.add(|time, salts| match &pending.outcome {
+            Outcome::Sign(prepared) => entry::signing(prepared, &fingerprint, time, salts),
+            Outcome::Refuse(turned) => entry::refusal(turned, &fingerprint, time, salts),
+            Outcome::Fault(_) => Err(EntryError::Nothing),
+        });
+        match made {
+            Ok(place) => {
+                self.remembered.insert(id, Known { index: draft.index(place), fingerprint, refused });
+                Plan::New { place, pending }
+            }
+            Err(error) => Plan::Unrecorded { call, refusal: unavailable(&chain(&error)) },
+        }
+    }
+
+    fn done(&self, plan: Plan, appended: &Result<Option<Arc<Appended>>, String>, draft: &mut Draft) -> Done {
+        match (plan, appended) {
+            (Plan::Unrecorded { call, refusal }, _) => Done::Refuse { call, refusal },
+            (Plan::New { pending, .. } | Plan::Again { pending, .. }, Err(why)) => Done::Refuse { call: pending.call, refusal: unavailable(why) },
+            (Plan::New { place, pending }, Ok(Some(appended))) => {
+                let receipt = Receipt::Fresh { appended: Arc::clone(appended), place, leaf: draft.take_leaf(place) };
+                finish(pending, None, draft.index(place), receipt)
+            }
+            (Plan::New { pending, .. }, Ok(None)) => Done::Refuse { call: pending.call, refusal: unavailable("an entry was not written") },
+            (Plan::Again { index, refused, pending }, Ok(_)) => finish(pending, refused, index, Receipt::Before(self.reader.clone())),
+        }
+    }
+
+    /// Makes entries durable. After an error that the log cannot go on from, nothing is recorded or signed any more.
+    ///
+    /// What signs nothing may use the space that is kept for the case that the disk is full, so that refusals are recorded still.
+    fn append(&mut self, entries: &[NewEntry], signs_nothing: bool) -> Result<Option<Arc<Appended>>, String> {
+        let log = match &mut self.state {
+            State::Open(_) if entries.is_empty() => return Ok(None),
+            State::Open(log) => log,
+            State::Closed(why) => return Err(why.clone()),
+        };
+        let appended = if signs_nothing { log.append_from_reserve(entries) } else { log.append(entries) };
+        appended.map(|appended| Some(Arc::new(appended))).map_err(|error| {
+            let why = chain(&error);
+            tracing::error!(error = why, "the request log cannot be written; nothing is signed");
+            if error.is_fatal() {
+                self.state = State::Closed(why.clone());
+            }
+            why
+        })
+    }
+}
+
+/// The entries of one batch, while they are made.
+struct Draft {
+    first: u64,
+    time: u64,
+    entries: Vec<NewEntry>,
+    salts: Result<Salts, chancery_reqlog::SaltsError>,
+}
+
+impl Draft {
+    fn add(&mut self, make: impl FnOnce(u64, &mut Salts) -> Result<NewEntry, EntryError>) -> Result<usize, EntryError> {
+        let salts = self.salts.as_mut().map_err(|_| EntryError::NoSalts)?;
+        self.entries.push(make(self.time, salts)?);
+        Ok(self.entries.len().saturating_sub(1))
+    }
+
+    fn index(&self, place: usize) -> u64 {
+        self.first.saturating_add(u64::try_from(place).unwrap_or(u64::MAX))
+    }
+
+    fn take_leaf(&mut self, place: usize) -> Vec<u8> {
+        self.entries.get_mut(place).map(|e| std::mem::take(&mut e.leaf)).unwrap_or_default()
+    }
+}
+
+fn finish(pending: Pending, refused: Option<String>, index: u64, receipt: Receipt) -> Done {
+    let call = pending.call;
+    let refusal = |kind, reason: &str, message: &str, receipt: &Recorded<()>| Refusal {
+        kind,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        entry_index: Some(index),
+        receipt: receipt.receipt().unwrap_or_default(),
+    };
+    match (refused, pending.outcome) {
+        (None, Outcome::Sign(prepared)) => sign_done(call, prepared, index, receipt),
+        (None, Outcome::Refuse(t)) => {
+            let recorded = Recorded { inner: (), index, receipt };
+            Done::Refuse { call, refusal: refusal(t.kind, t.reason, &t.message, &recorded) }
+        }
+        (Some(reason), _) => {
+            let recorded = Recorded { inner: (), index, receipt };
+            let message = "this request was refused before; choose a new request id to have it decided again";
+            Done::Refuse { call, refusal: refusal(RefusalKind::Denied, &reason, message, &recorded) }
+        }
+        (None, Outcome::Fault(text)) => Done::Refuse { call, refusal: unrecorded(RefusalKind::Internal, "fault", text) },
+    }
+}
+
+fn sign_done(call: u64, prepared: Box<Prepared>, index: u64, receipt: Receipt) -> Done {
+    Done::Sign { call, recorded: Box::new(Recorded { inner: *prepared, index, receipt }) }
+}
+
+/// What a request asks for, in 32 bytes. The encoding is the channel's, which is the same for the same request.
+fn fingerprint(request: &SignRequest) -> Option<[u8; 32]> {
+    let mut bytes = Vec::with_capacity(512);
+    chancery_channel::encode(request, &mut bytes).ok()?;
+    Some(Sha256::digest(&bytes).into())
+}
+
+fn known(leaf: &Leaf, index: u64, details: Option<&[u8]>) -> Option<Known> {
+    let details = Details::decode(details?).ok()?;
+    let fingerprint = details.field("request")?.value()?.try_into().ok()?;
+    let refused = (leaf.decision == chancery_reqlog::Decision::Deny).then(|| leaf.reason.as_ref().map_or_else(String::new, ToString::to_string));
+    Some(Known { index, fingerprint, refused })
+}
+
+fn unavailable(why: &str) -> Refusal {
+    let message = format!("the request log cannot be written, so nothing is signed: {why}");
+    unrecorded(RefusalKind::Unavailable, "log-unavailable", message)
+}
+
+fn unrecorded(kind: RefusalKind, reason: &str, message: String) -> Refusal {
+    Refusal { kind, reason: reason.to_owned(), message, entry_index: None, receipt: Vec::new() }
+}
+
+/// An error and its sources, each once.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,60 @@
+//! From what is recorded to the answer: sign, frame, attach the receipt.
+
+use super::heavy::Heavy;
+use super::outbox::{Outbox, put, unrecorded};
+use crate::key::{OpenKeys, sign};
+use crate::prepare::Prepared;
+use crate::record::{Done, Recorded};
+use chancery_channel::{Answer, RefusalKind, Signed};
+use std::sync::Arc;
+
+/// Makes answers and sends them.
+#[derive(Clone)]
+pub(crate) struct Finisher {
+    pub(crate) keys: Arc<OpenKeys>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) heavy: Heavy,
+}
+
+impl Finisher {
+    /// Answers what is recorded, in one write; large content is signed elsewhere, so that nobody waits for it.
+    pub(crate) fn finish(&self, done: Vec<Done>) {
+        let mut out = Vec::new();
+        for d in done {
+            match d {
+                Done::Sign { call, recorded } if Heavy::is_large(recorded.prepared().tbs().len()) => {
+                    self.heavy.sign(call, recorded, self.clone());
+                }
+                Done::Sign { call, recorded } => put(call, self.sign(*recorded), &mut out),
+                Done::Refuse { call, refusal } => put(call, Answer::Refused(refusal), &mut out),
+            }
+        }
+        if !out.is_empty() {
+            self.outbox.write(&out);
+        }
+    }
+
+    pub(crate) fn sign(&self, recorded: Recorded<Prepared>) -> Answer {
+        let (entry_index, receipt) = (recorded.index(), recorded.receipt());
+        let receipt = match receipt {
+            Ok(receipt) => receipt,
+            Err(error) => return fault(&error),
+        };
+        match sign(&self.keys, recorded) {
+            Ok(made) => Answer::Signed(Signed {
+                signature: made.framed,
+                key_version: made.key_version,
+                tbs_sha256: made.tbs_sha256,
+                entry_index,
+                receipt,
+            }),
+            Err(error) => fault(&error),
+        }
+    }
+}
+
+/// A recorded request that could not be signed. The same request id gives the signature once the fault is mended.
+fn fault(error: &(dyn std::error::Error + 'static)) -> Answer {
+    tracing::error!(error, "a recorded request could not be signed");
+    Answer::Refused(unrecorded(RefusalKind::Internal, "signing-failed", format!("{error}; the key host's log has more")))
+}

@@ -1,0 +1,130 @@
+//! The keeper at work: one socket, a thread that reads it, one that writes the log, as many that sign as there are cores.
+//!
+//! No runtime and no timers: what waits is a thread, and it waits for an event.
+
+mod finish;
+mod heavy;
+mod intake;
+mod judge;
+mod line;
+mod outbox;
+mod reads;
+mod spool;
+
+use crate::key::OpenKeys;
+use crate::policy::Policy;
+use crate::record::{Recorder, StartFacts};
+use chancery_channel::{FrameError, FromKeeper, Ready};
+use chancery_reqlog::Reader;
+use finish::Finisher;
+use heavy::Heavy;
+use intake::{Intake, IntakeError};
+use judge::Judge;
+use line::Line;
+use outbox::Outbox;
+use reads::Reads;
+use spool::{Spool, SpoolLimits};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bounds of what the keeper takes on at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Greatest content of one request, in bytes.
+    pub max_content: u64,
+    /// Greatest sum of all content that is held, in bytes.
+    pub spool: u64,
+    /// Greatest number of requests that wait for the log.
+    pub in_flight: usize,
+}
+
+/// What was opened before the first request is taken.
+pub struct House {
+    /// The policy in force.
+    pub policy: Policy,
+    /// The open signing keys.
+    pub keys: OpenKeys,
+    /// Writes the request log; one that is closed serves reads only.
+    pub recorder: Recorder,
+    /// Bytes of a torn record that recovery dropped.
+    pub dropped_bytes: u64,
+    /// Reads the request log.
+    pub reader: Reader,
+    /// The log's verification key, as text.
+    pub log_vkey: String,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Why service ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A thread or a handle was not to be had.
+    #[error("the keeper could not start its threads")]
+    Start(#[source] io::Error),
+    /// The first message could not be written.
+    #[error("the keeper could not greet the gateway")]
+    Greeting(#[source] FrameError),
+    /// Reading the channel failed.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+}
+
+/// Serves the gateway until it closes the channel; then answers what is under way and closes the log.
+///
+/// # Errors
+/// [`ServeError`]; whatever was recorded stays recorded.
+pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
+    let keys = Arc::new(house.keys);
+    let outbox = Arc::new(Outbox::new(socket.try_clone().map_err(ServeError::Start)?));
+    let (reads, reads_thread) =
+        Reads::start(house.reader.clone(), Arc::clone(&keys), Arc::clone(&outbox)).map_err(ServeError::Start)?;
+    let (heavy, heavy_work) = Heavy::new();
+    let judge = Arc::new(Judge { policy: house.policy, keys: Arc::clone(&keys) });
+    let mut recorder = house.recorder;
+    let facts = StartFacts { policy: judge.policy.digest(), keys: keys.descriptions(), dropped_bytes: house.dropped_bytes };
+    recorder.begin(&facts, now_ms());
+    let read_only = recorder.closed_because().map(str::to_owned);
+    let finisher = Finisher { keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), heavy: heavy.clone() };
+    let (line, threads) = Line::start(recorder, finisher, now_ms).map_err(ServeError::Start)?;
+    let heavy_thread = heavy_work.start(Arc::clone(&judge), Arc::downgrade(&line), now_ms).map_err(ServeError::Start)?;
+
+    let ready = Ready { log_vkey: house.log_vkey, keys: keys.descriptions(), read_only };
+    outbox.send(&FromKeeper::Ready(ready)).map_err(ServeError::Greeting)?;
+    let limits = SpoolLimits { max_content: house.limits.max_content, total: house.limits.spool };
+    let mut intake = Intake {
+        judge,
+        line: Arc::clone(&line),
+        heavy: heavy.clone(),
+        outbox,
+        reads,
+        spool: Spool::new(limits),
+        in_flight: house.limits.in_flight,
+        now_ms,
+    };
+    let ended = intake.run(socket);
+    drop(intake);
+
+    line.close();
+    for thread in threads {
+        join(thread);
+    }
+    heavy.stop();
+    join(heavy_thread);
+    join(reads_thread);
+    line.with_recorder(|recorder| recorder.end(now_ms()));
+    Ok(ended?)
+}
+
+fn join(thread: std::thread::JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread of the keeper ended by a panic; this is a fault, please report it");
+    }
+}
+
+/// The wall clock, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,101 @@
+//! Reads of keys and log. They may wait for a disk, so they have a thread of their own and never hold up a signature.
+
+use super::outbox::{Outbox, unrecorded};
+use crate::key::OpenKeys;
+use chancery_channel::{Answer, Checkpoint, ConsistencyProof, Entries, Leaf, Refusal, RefusalKind, ToKeeper};
+use chancery_reqlog::{ReadError, Reader};
+use chancery_tlog::TilePath;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+/// Reads that may wait; more are refused as busy.
+const QUEUE: usize = 1024;
+/// Entries of one answer, at most; and their bytes, so that the answer fits into a frame.
+const ENTRIES_MAX: u32 = 1024;
+
+enum Read {
+    Keys,
+    Checkpoint,
+    Consistency { old: u64, new: u64 },
+    Tile { path: String },
+    Entries { start: u64, count: u32 },
+}
+
+/// Asks for reads.
+pub(crate) struct Reads {
+    queue: SyncSender<(u64, Read)>,
+    outbox: Arc<Outbox>,
+}
+
+impl Reads {
+    /// Starts the thread; it ends when the `Reads` is dropped.
+    pub(crate) fn start(reader: Reader, keys: Arc<OpenKeys>, outbox: Arc<Outbox>) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (queue, work) = sync_channel(QUEUE);
+        let desk = Desk { reader, keys, outbox: Arc::clone(&outbox) };
+        let thread = thread::Builder::new().name("reads".to_owned()).spawn(move || desk.run(&work))?;
+        Ok((Self { queue, outbox }, thread))
+    }
+
+    /// Queues a read; messages that are no reads are not for this room and are ignored.
+    pub(crate) fn ask(&self, message: ToKeeper<'_>) {
+        let (id, read) = match message {
+            ToKeeper::Keys { id } => (id, Read::Keys),
+            ToKeeper::Checkpoint { id } => (id, Read::Checkpoint),
+            ToKeeper::Consistency { id, old, new } => (id, Read::Consistency { old, new }),
+            ToKeeper::Tile { id, path } => (id, Read::Tile { path }),
+            ToKeeper::Entries { id, start, count } => (id, Read::Entries { start, count }),
+            ToKeeper::Sign { .. } | ToKeeper::Chunk { .. } | ToKeeper::Cancel { .. } => return,
+        };
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send((id, read)) {
+            let refusal = unrecorded(RefusalKind::Busy, "reads-busy", "too many reads of the log at once; try again".into());
+            self.outbox.answer(id, Answer::Refused(refusal));
+        }
+    }
+}
+
+struct Desk {
+    reader: Reader,
+    keys: Arc<OpenKeys>,
+    outbox: Arc<Outbox>,
+}
+
+impl Desk {
+    fn run(&self, work: &Receiver<(u64, Read)>) {
+        for (id, read) in work {
+            let answer = self.read(read).unwrap_or_else(Answer::Refused);
+            self.outbox.answer(id, answer);
+        }
+    }
+
+    fn read(&self, read: Read) -> Result<Answer, Refusal> {
+        Ok(match read {
+            Read::Keys => Answer::Keys(self.keys.descriptions()),
+            Read::Checkpoint => Answer::Checkpoint(Checkpoint { note: self.reader.checkpoint().note.clone() }),
+            Read::Consistency { old, new } => self.consistency(old, new)?,
+            Read::Tile { path } => {
+                let path: TilePath = path.parse().map_err(|_| not_found("this is not the path of a tile or entry bundle"))?;
+                Answer::Tile(self.reader.tile(path).map_err(|e| refused(&e))?)
+            }
+            Read::Entries { start, count } => {
+                let leaves = self.reader.entries(start, u64::from(count.min(ENTRIES_MAX))).map_err(|e| refused(&e))?;
+                Answer::Entries(Entries { start, leaves: leaves.into_iter().map(Leaf).collect() })
+            }
+        })
+    }
+
+    fn consistency(&self, old: u64, new: u64) -> Result<Answer, Refusal> {
+        let newest = self.reader.checkpoint();
+        let (new, checkpoint) = if new == 0 { (newest.checkpoint.size, newest.note.clone()) } else { (new, String::new()) };
+        let hashes = self.reader.consistency(old, new).map_err(|e| refused(&e))?;
+        Ok(Answer::Consistency(ConsistencyProof { hashes: hashes.into_iter().map(|h| h.0).collect(), checkpoint }))
+    }
+}
+
+fn not_found(message: &str) -> Refusal {
+    unrecorded(RefusalKind::NotFound, "not-found", message.to_owned())
+}
+
+fn refused(error: &ReadError) -> Refusal {
+    unrecorded(RefusalKind::NotFound, "not-readable", error.to_string())
+}

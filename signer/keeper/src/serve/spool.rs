@@ -1,0 +1,95 @@
+//! Content on its way in. It is held once, in memory; room for it is taken before its first byte comes and given back when
+//! its request is answered.
+
+use super::outbox::unrecorded;
+use crate::content::{Content, Room};
+use chancery_channel::{Payload, Refusal, RefusalKind, SignRequest};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// Bounds of what is held.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpoolLimits {
+    /// Greatest content of one request, in bytes.
+    pub(crate) max_content: u64,
+    /// Greatest sum of all content that is held, in bytes.
+    pub(crate) total: u64,
+}
+
+/// Requests whose content has not all arrived.
+pub(crate) struct Spool {
+    limits: SpoolLimits,
+    reserved: Arc<AtomicU64>,
+    open: HashMap<u64, Arriving>,
+}
+
+struct Arriving {
+    request: SignRequest,
+    declared: u64,
+    content: Vec<u8>,
+    room: Room,
+}
+
+/// What a chunk led to.
+pub(crate) enum Arrived {
+    /// More is to come, or nobody waits for this chunk any more.
+    Waiting,
+    /// All of it is here.
+    Whole(Box<SignRequest>, Content),
+    /// More or less came than was declared.
+    Refused(Refusal),
+}
+
+impl Spool {
+    pub(crate) fn new(limits: SpoolLimits) -> Self {
+        Self { limits, reserved: Arc::default(), open: HashMap::new() }
+    }
+
+    /// Takes room for the content of a request.
+    pub(crate) fn open(&mut self, call: u64, request: SignRequest) -> Result<(), Refusal> {
+        let Payload::Content { len: declared, .. } = request.payload else {
+            return Err(unrecorded(RefusalKind::Internal, "no-content", "a request without content was spooled".into()));
+        };
+        if declared > self.limits.max_content {
+            let max = self.limits.max_content;
+            let message = format!("the content has {declared} bytes, this key host takes at most {max}; see max_content in its signer.toml");
+            return Err(unrecorded(RefusalKind::TooLarge, "content-too-large", message));
+        }
+        let busy = || unrecorded(RefusalKind::Busy, "spool-full", "too much content is on its way in at once; try again".into());
+        let room = Room::take(&self.reserved, declared, self.limits.total).ok_or_else(busy)?;
+        let mut content = Vec::new();
+        usize::try_from(declared).ok().and_then(|n| content.try_reserve_exact(n).ok()).ok_or_else(busy)?;
+        if self.open.contains_key(&call) {
+            return Err(unrecorded(RefusalKind::Internal, "call-reused", "the gateway numbered two calls alike".into()));
+        }
+        self.open.insert(call, Arriving { request, declared, content, room });
+        Ok(())
+    }
+
+    /// Adds the next bytes of a call's content.
+    pub(crate) fn add(&mut self, call: u64, bytes: &[u8], last: bool) -> Arrived {
+        let Some(arriving) = self.open.get_mut(&call) else {
+            return Arrived::Waiting;
+        };
+        let len = u64::try_from(arriving.content.len().saturating_add(bytes.len())).unwrap_or(u64::MAX);
+        if len > arriving.declared || (last && len < arriving.declared) {
+            let message = format!("the content has {} {len} bytes, {} were declared", if last { "only" } else { "at least" }, arriving.declared);
+            self.cancel(call);
+            return Arrived::Refused(unrecorded(RefusalKind::Invalid, "length-mismatch", message));
+        }
+        arriving.content.extend_from_slice(bytes);
+        if !last {
+            return Arrived::Waiting;
+        }
+        match self.open.remove(&call) {
+            Some(a) => Arrived::Whole(Box::new(a.request), Content::held(a.content, a.room)),
+            None => Arrived::Waiting,
+        }
+    }
+
+    /// Gives up a call.
+    pub(crate) fn cancel(&mut self, call: u64) {
+        self.open.remove(&call);
+    }
+}
