@@ -1,1 +1,12 @@
-//! Tests that cross rooms.
+//! A key host and its publishers, made of the real programs, for tests that cross rooms.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at its first fault")]
+
+mod host;
+mod publisher;
+mod repo;
+mod run;
+
+pub use host::{KeyHost, PASSPHRASE, Setup};
+pub use publisher::Publisher;
+pub use repo::OstreeRepo;
+pub use run::{Output, program, run, tool};

@@ -1,12 +1,25 @@
 //! `signer.toml`, as far as it is the gateway's.
 
-use serde::{Deserialize, Deserializer, de};
+mod fault;
+mod value;
+#[cfg(test)]
+mod tests;
+
+use chancery_channel::MAX_FRAME;
+use serde::{Deserialize, de};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use value::{count, endpoints, size, time, trust_domain};
 
 /// Name of the file in a key host's directory.
 pub const FILE: &str = "signer.toml";
+
+/// A message has to fit into a frame of the channel, with its header.
+const MESSAGE_MAX: u64 = (MAX_FRAME - 4096) as u64;
+/// And hold a chunk, or a request of a batch, of a useful size.
+const MESSAGE_MIN: u64 = 128 << 10;
 
 /// Why the configuration was refused. Nothing is started then.
 #[derive(Debug, thiserror::Error)]
@@ -18,15 +31,19 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
-    /// Something in it is wrong; the text has line, column and what was expected.
-    #[error("{}: {text}", path.display())]
-    Parse {
+    /// Something in it is wrong.
+    #[error("{}:{line}:{column}: {what}", path.display())]
+    Content {
         /// The file.
         path: PathBuf,
-        /// What the parser says, with line and column.
-        text: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column, in characters from 1.
+        column: usize,
+        /// What is wrong, and what was probably meant.
+        what: String,
     },
 }
 
@@ -45,9 +62,11 @@ struct File {
 pub struct Gateway {
     /// Where to listen: address and port; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// Where clients reach it: what profiles say.
+    /// Where clients reach it: what profiles say. At least one.
+    #[serde(deserialize_with = "endpoints")]
     pub endpoints: Vec<String>,
     /// The first part of principals' names: `spiffe://TRUST_DOMAIN/…`.
+    #[serde(deserialize_with = "trust_domain")]
     pub trust_domain: String,
     /// PEM file, relative to the directory of `signer.toml`, as all paths here.
     pub server_certificate: PathBuf,
@@ -64,47 +83,63 @@ pub struct Gateway {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Greatest content of one request.
-    pub max_content: Size,
-    /// Greatest single message; content comes in chunks below it.
-    pub max_message: Size,
-    /// Streams of one connection.
-    pub streams_per_connection: u32,
+    /// Greatest content of one request, in bytes.
+    #[serde(deserialize_with = "size::<_, 1, { 1 << 40 }>")]
+    pub max_content: u64,
+    /// Greatest single message, in bytes; content comes in chunks below it.
+    #[serde(deserialize_with = "size::<_, MESSAGE_MIN, MESSAGE_MAX>")]
+    pub max_message: u64,
     /// Connections.
-    pub connections: usize,
+    #[serde(deserialize_with = "count::<_, 1_000_000>")]
+    pub connections: u32,
+    /// Connections of one principal.
+    #[serde(deserialize_with = "count::<_, 1_000_000>")]
+    pub connections_per_principal: u32,
+    /// Streams of one connection.
+    #[serde(deserialize_with = "count::<_, 1_000_000>")]
+    pub streams_per_connection: u32,
     /// Requests of all clients together that are under way.
-    pub in_flight: usize,
+    #[serde(deserialize_with = "count::<_, 1_000_000>")]
+    pub in_flight: u32,
     /// Requests of one batch stream that are under way.
-    pub batch_in_flight: usize,
+    #[serde(deserialize_with = "count::<_, 1_000_000>")]
+    pub batch_in_flight: u32,
     /// A TLS handshake takes no longer.
-    pub handshake_timeout: Time,
+    #[serde(deserialize_with = "time")]
+    pub handshake_timeout: Duration,
     /// A request takes no longer.
-    pub request_timeout: Time,
+    #[serde(deserialize_with = "time")]
+    pub request_timeout: Duration,
     /// Content that stops coming is given up after this.
-    pub stall_timeout: Time,
-    /// How often a silent connection is asked whether it lives.
-    pub keepalive_interval: Time,
+    #[serde(deserialize_with = "time")]
+    pub stall_timeout: Duration,
+    /// How often a silent connection, and the keeper, is asked whether it lives.
+    #[serde(deserialize_with = "time")]
+    pub keepalive_interval: Duration,
     /// How long it may take to answer.
-    pub keepalive_timeout: Time,
+    #[serde(deserialize_with = "time")]
+    pub keepalive_timeout: Duration,
     /// How long requests may go on after SIGTERM.
-    pub drain_timeout: Time,
+    #[serde(deserialize_with = "time")]
+    pub drain_timeout: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_content: Size(16 << 20),
-            max_message: Size((1 << 20) + 4096),
-            streams_per_connection: 1024,
+            max_content: 16 << 20,
+            max_message: (1 << 20) + 4096,
             connections: 1024,
+            connections_per_principal: 256,
+            streams_per_connection: 1024,
             in_flight: 16384,
             batch_in_flight: 1024,
-            handshake_timeout: Time::seconds(10),
-            request_timeout: Time::seconds(60),
-            stall_timeout: Time::seconds(15),
-            keepalive_interval: Time::seconds(30),
-            keepalive_timeout: Time::seconds(10),
-            drain_timeout: Time::seconds(30),
+            handshake_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(15),
+            keepalive_interval: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -117,8 +152,7 @@ impl Gateway {
     pub fn read(dir: &Path) -> Result<Self, ConfigError> {
         let path = dir.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-        let file: File = toml::from_str(&text).map_err(|e| ConfigError::Parse { path, text: e.to_string().trim_end().to_owned() })?;
-        let mut gateway = file.gateway;
+        let mut gateway = parse(&path, &text)?;
         for path in [&mut gateway.server_certificate, &mut gateway.server_key, &mut gateway.client_ca] {
             *path = dir.join(&*path);
         }
@@ -126,47 +160,7 @@ impl Gateway {
     }
 }
 
-/// A number of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size(pub u64);
-
-/// A time span.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Time(pub Duration);
-
-impl Time {
-    const fn seconds(n: u64) -> Self {
-        Self(Duration::from_secs(n))
-    }
-}
-
-impl Size {
-    /// For interfaces that count memory.
-    #[must_use]
-    pub fn as_usize(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let units = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-        quantity(d, &units)?.map(Self).ok_or_else(|| de::Error::custom("write a size as \"16 MiB\"; units are B, KiB, MiB, GiB"))
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let units = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
-        quantity(d, &units)?
-            .map(|ms| Self(Duration::from_millis(ms)))
-            .ok_or_else(|| de::Error::custom("write a time as \"10 s\"; units are ms, s, min, h"))
-    }
-}
-
-fn quantity<'de, D: Deserializer<'de>>(d: D, units: &[(&str, u64)]) -> Result<Option<u64>, D::Error> {
-    let text = String::deserialize(d)?;
-    let Some((number, unit)) = text.split_once(' ') else { return Ok(None) };
-    let factor = units.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
-    Ok(number.parse::<u64>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(factor)).filter(|n| *n > 0))
+fn parse(path: &Path, text: &str) -> Result<Gateway, ConfigError> {
+    let file: Result<File, _> = toml::from_str(text);
+    file.map(|file| file.gateway).map_err(|error| fault::report(path, text, &error))
 }

@@ -3,19 +3,16 @@
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// A larger cache of sessions makes resuming slower, not faster.
-const SESSIONS: usize = 256;
 
 /// Why TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file of certificates or keys.
-    #[error("{} is not a PEM file with {what}", path.display())]
+    #[error("{} cannot be read as a PEM file with {what}", path.display())]
     Pem {
         /// The file.
         path: PathBuf,
@@ -60,7 +57,9 @@ pub fn server(certificate: &Path, key: &Path, client_ca: &Path) -> Result<Arc<Se
         .with_single_cert(certificates(certificate)?, private)
         .map_err(TlsError::Config)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
-    config.session_storage = rustls::server::ServerSessionMemoryCache::new(SESSIONS);
+    // A resumed session would not look at the client's certificate again: each connection proves its identity afresh.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
 }
 

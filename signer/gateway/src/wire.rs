@@ -1,5 +1,6 @@
 //! From the wire to typed requests, and from answers to the wire. Nothing is decided here.
 
+use crate::identity::IdentityError;
 use bytes::Bytes;
 use chancery_channel::{
     Digest, DigestAlgorithm, KeyDescription, KeyState, Namespace, Payload, Principal, Refusal, RefusalKind, RequestId, SignRequest,
@@ -10,6 +11,11 @@ use tonic::{Code, Status};
 
 /// The detail of a status that holds a refusal.
 const REFUSAL_URL: &str = "type.googleapis.com/chancery.v1.Refusal";
+
+/// Most clients take 16 KiB of trailers. A receipt has some 4 KiB there, in base64.
+const STATUS_RECEIPT_MAX: usize = 6 * 1024;
+/// In characters; each is there three times.
+const STATUS_MESSAGE_MAX: usize = 500;
 
 /// A message that is not what the `.proto` files describe. Sending it again gives the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +33,7 @@ fn wrong(field: &'static str, what: impl ToString) -> WireError {
 ///
 /// # Errors
 /// [`WireError`] names the field.
-pub fn request(principal: &Principal, header: v1::SignHeader) -> Result<SignRequest, WireError> {
+pub fn request(principal: Principal, header: v1::SignHeader) -> Result<SignRequest, WireError> {
     let id: [u8; 16] = header.request_id.as_ref().try_into().map_err(|_| wrong("request_id", "must be 16 random bytes"))?;
     let key = header.key.try_into().map_err(|e| wrong("key", e))?;
     let construction = header.construction.parse().map_err(|e| wrong("construction", e))?;
@@ -39,7 +45,7 @@ pub fn request(principal: &Principal, header: v1::SignHeader) -> Result<SignRequ
         },
         v1::sign_header::Payload::Sshsig(sshsig) => sshsig_payload(sshsig)?,
     };
-    Ok(SignRequest { request_id: RequestId(id), principal: principal.clone(), key, construction, subject, payload })
+    Ok(SignRequest { request_id: RequestId(id), principal, key, construction, subject, payload })
 }
 
 fn sshsig_payload(sshsig: v1::SshsigDigest) -> Result<Payload, WireError> {
@@ -101,8 +107,42 @@ pub fn status(refused: Refusal) -> Status {
         RefusalKind::Unavailable => Code::Unavailable,
         RefusalKind::Internal => Code::Internal,
     };
-    let message = refused.message.clone();
-    let detail = prost_types::Any { type_url: REFUSAL_URL.to_owned(), value: refusal(refused).encode_to_vec() };
+    with_details(code, refusal(refused))
+}
+
+/// The certificate of the connection names nobody.
+#[must_use]
+pub fn unauthenticated(why: &IdentityError) -> Status {
+    with_details(Code::Unauthenticated, said_by_gateway("unauthenticated", why.to_string(), false))
+}
+
+/// Time is up.
+#[must_use]
+pub fn late(reason: &str, message: String) -> Status {
+    with_details(Code::DeadlineExceeded, said_by_gateway(reason, message, true))
+}
+
+/// The gateway reads no more requests of a stream, because it ends.
+#[must_use]
+pub fn stopping() -> Status {
+    let message = "the key host is stopping; send again what has no reply, with the same ids".to_owned();
+    with_details(Code::Unavailable, said_by_gateway("stopping", message, true))
+}
+
+fn said_by_gateway(reason: &str, message: String, retry: bool) -> v1::Refusal {
+    v1::Refusal { reason: reason.to_owned(), message, entry_index: None, receipt: Bytes::new(), retry }
+}
+
+/// A status travels in trailers, which clients bound as a whole: what does not fit is left out rather than losing all of it.
+fn with_details(code: Code, mut refusal: v1::Refusal) -> Status {
+    if refusal.receipt.len() > STATUS_RECEIPT_MAX {
+        refusal.receipt = Bytes::new();
+    }
+    if let Some((at, _)) = refusal.message.char_indices().nth(STATUS_MESSAGE_MAX) {
+        refusal.message.truncate(at);
+    }
+    let message = refusal.message.clone();
+    let detail = prost_types::Any { type_url: REFUSAL_URL.to_owned(), value: refusal.encode_to_vec() };
     let details = tonic_types::pb::Status { code: code.into(), message: message.clone(), details: vec![detail] };
     Status::with_details(code, message, details.encode_to_vec().into())
 }
@@ -126,78 +166,4 @@ pub fn key(key: KeyDescription) -> v1::Key {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn publisher() -> Principal {
-        Principal::new("spiffe://example.org/publisher/web1").unwrap()
-    }
-
-    fn header() -> v1::SignHeader {
-        v1::SignHeader {
-            request_id: vec![7; 16].into(),
-            key: "release".into(),
-            construction: "sshsig".into(),
-            subject: "tarballs".into(),
-            payload: Some(v1::sign_header::Payload::Sshsig(v1::SshsigDigest {
-                namespace: "file".into(),
-                hash_algorithm: "sha512".into(),
-                digest: vec![1; 64].into(),
-            })),
-        }
-    }
-
-    #[test]
-    fn each_malformed_field_is_named() {
-        assert!(request(&publisher(), header()).is_ok());
-        type Spoil = fn(&mut v1::SignHeader);
-        let wrong: [(&str, Spoil); 6] = [
-            ("request_id", |h| h.request_id = vec![7; 15].into()),
-            ("key", |h| h.key = "../release".into()),
-            ("construction", |h| h.construction = "gpg".into()),
-            ("subject", |h| h.subject = String::new()),
-            ("payload", |h| h.payload = None),
-            ("sshsig.digest", |h| {
-                let Some(v1::sign_header::Payload::Sshsig(s)) = &mut h.payload else { return };
-                s.digest = vec![1; 63].into();
-            }),
-        ];
-        for (field, spoil) in wrong {
-            let mut h = header();
-            spoil(&mut h);
-            assert_eq!(request(&publisher(), h).unwrap_err().field, field);
-        }
-    }
-
-    #[test]
-    fn a_refusal_comes_out_of_the_status_as_it_went_in() {
-        let refused = Refusal {
-            kind: RefusalKind::Denied,
-            reason: "ref-not-granted".into(),
-            message: "no".into(),
-            entry_index: Some(17),
-            receipt: b"receipt".to_vec(),
-        };
-        let status = status(refused);
-        assert_eq!(status.code(), Code::PermissionDenied);
-        let details = tonic_types::pb::Status::decode(status.details()).unwrap();
-        assert_eq!((details.code, details.message.as_str(), details.details[0].type_url.as_str()), (7, "no", REFUSAL_URL));
-        let refusal = v1::Refusal::decode(details.details[0].value.as_slice()).unwrap();
-        assert_eq!((refusal.entry_index, refusal.reason.as_str(), refusal.retry), (Some(17), "ref-not-granted", false));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_a_request_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            if let Ok(header) = v1::SignHeader::decode(bytes.as_slice()) {
-                let _ = request(&publisher(), header);
-            }
-        }
-
-        #[test]
-        fn any_text_in_any_field_is_a_request_or_an_error(key in ".{0,80}", construction in ".{0,30}", subject in ".{0,300}") {
-            let _ = request(&publisher(), v1::SignHeader { key, construction, subject, ..header() });
-        }
-    }
-}
+mod tests;

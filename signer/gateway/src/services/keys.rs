@@ -1,30 +1,31 @@
 //! `chancery.v1.KeyService`.
 
-use super::{principal, unanswered, unexpected};
+use super::{ask, principal, unexpected};
 use crate::link::Link;
 use crate::wire;
 use chancery_channel::{Answer, KeyDescription, RefusalKind, ToKeeper};
 use chancery_proto::v1::key_service_server::KeyService;
 use chancery_proto::v1::{GetKeyRequest, Key, ListKeysRequest, ListKeysResponse};
+use std::time::Duration;
 use tonic::{Request, Response, Status};
 
 /// `chancery.v1.KeyService`.
 pub struct Keys {
     link: Link,
+    limit: Duration,
 }
 
 impl Keys {
-    /// Asks this keeper.
+    /// Asks this keeper, and waits for so long.
     #[must_use]
-    pub const fn new(link: Link) -> Self {
-        Self { link }
+    pub const fn new(link: Link, limit: Duration) -> Self {
+        Self { link, limit }
     }
 
     async fn list(&self) -> Result<Vec<KeyDescription>, Status> {
-        let call = self.link.call(|id| ToKeeper::Keys { id }).map_err(|e| wire::status(unanswered(&e)))?;
-        match call.answer().await.map_err(|e| wire::status(unanswered(&e)))? {
+        match ask(&self.link, self.limit, |id| ToKeeper::Keys { id }).await? {
             Answer::Keys(keys) => Ok(keys),
-            other => Err(wire::status(unexpected(other))),
+            other => Err(wire::status(unexpected(other, None))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `chancery.v1.RequestLogService`.
 
-use super::{principal, unanswered, unexpected};
+use super::{ask, principal, unexpected};
 use crate::link::Link;
 use crate::wire;
 use chancery_channel::{Answer, ToKeeper};
@@ -9,18 +9,23 @@ use chancery_proto::v1::{
     GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest, GetConsistencyProofResponse, GetTileRequest, GetTileResponse,
     ListEntriesRequest, ListEntriesResponse,
 };
+use std::time::Duration;
 use tonic::{Request, Response, Status};
+
+/// The longest path of a static file is a third of this.
+const PATH_MAX: usize = 128;
 
 /// `chancery.v1.RequestLogService`.
 pub struct RequestLog {
     link: Link,
+    limit: Duration,
 }
 
 impl RequestLog {
-    /// Asks this keeper.
+    /// Asks this keeper, and waits for so long.
     #[must_use]
-    pub const fn new(link: Link) -> Self {
-        Self { link }
+    pub const fn new(link: Link, limit: Duration) -> Self {
+        Self { link, limit }
     }
 
     async fn ask<'a, T>(
@@ -28,9 +33,8 @@ impl RequestLog {
         message: impl FnOnce(u64) -> ToKeeper<'a>,
         take: impl FnOnce(Answer) -> Result<T, Answer>,
     ) -> Result<Response<T>, Status> {
-        let call = self.link.call(message).map_err(|e| wire::status(unanswered(&e)))?;
-        let answer = call.answer().await.map_err(|e| wire::status(unanswered(&e)))?;
-        take(answer).map(Response::new).map_err(|other| wire::status(unexpected(other)))
+        let answer = ask(&self.link, self.limit, message).await?;
+        take(answer).map(Response::new).map_err(|other| wire::status(unexpected(other, None)))
     }
 }
 
@@ -63,7 +67,7 @@ impl RequestLogService for RequestLog {
 
     async fn get_tile(&self, request: Request<GetTileRequest>) -> Result<Response<GetTileResponse>, Status> {
         principal(&request)?;
-        let path: String = request.into_inner().path.chars().take(128).collect();
+        let path: String = request.into_inner().path.chars().take(PATH_MAX).collect();
         let take = |answer| match answer {
             Answer::Tile(data) => Ok(GetTileResponse { data: data.into() }),
             other => Err(other),

@@ -8,16 +8,17 @@ mod sign_batch;
 pub use keys::Keys;
 pub use log::RequestLog;
 
-use crate::identity::Peer;
+use crate::identity::{IdentityError, Peer};
 use crate::link::{Link, LinkError};
 use crate::wire;
-use chancery_channel::{Answer, Principal, Refusal, RefusalKind};
+use chancery_channel::{Answer, Principal, Refusal, RefusalKind, RequestId, ToKeeper};
 use chancery_proto::v1::signing_service_server::SigningService;
 use chancery_proto::v1::{SignBatchRequest, SignRequest, SignResponse};
 use sign_batch::Replies;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::Semaphore;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Bounds of what clients may ask for.
@@ -30,7 +31,7 @@ pub struct CallLimits {
     /// Content that stops coming for so long is given up.
     pub stall_timeout: Duration,
     /// Requests of one batch stream that may be under way at once.
-    pub batch_in_flight: usize,
+    pub batch_in_flight: u32,
 }
 
 /// `chancery.v1.SigningService`.
@@ -38,49 +39,71 @@ pub struct CallLimits {
 pub struct Signing {
     link: Link,
     limits: CallLimits,
+    /// Of all clients together; whoever waits for a turn gets it in order.
     in_flight: Arc<Semaphore>,
+    stopping: watch::Receiver<bool>,
 }
 
 impl Signing {
-    /// At most `in_flight` requests of all clients together are under way at once.
+    /// At most `in_flight` requests of all clients together are under way at once. Once `stopping` says true, no batch stream is read
+    /// any further.
     #[must_use]
-    pub fn new(link: Link, limits: CallLimits, in_flight: usize) -> Self {
-        Self { link, limits, in_flight: Arc::new(Semaphore::new(in_flight)) }
+    pub fn new(link: Link, limits: CallLimits, in_flight: usize, stopping: watch::Receiver<bool>) -> Self {
+        Self { link, limits, in_flight: Arc::new(Semaphore::new(in_flight)), stopping }
+    }
+
+    async fn sign_one(&self, principal: Principal, parts: Streaming<SignRequest>) -> Result<SignResponse, Status> {
+        let _turn = self.in_flight.acquire().await;
+        sign::sign(&self.link, &self.limits, principal, parts).await.map(wire::signed)
     }
 }
 
 #[tonic::async_trait]
 impl SigningService for Signing {
     async fn sign(&self, request: Request<Streaming<SignRequest>>) -> Result<Response<SignResponse>, Status> {
-        let principal = principal(&request)?;
-        let _place = self.in_flight.try_acquire().map_err(|_| wire::status(busy()))?;
-        let call = sign::sign(&self.link, &self.limits, &principal, request.into_inner());
-        let outcome = tokio::time::timeout(self.limits.request_timeout, call).await.map_err(|_| late())?;
-        outcome.map(|signed| Response::new(wire::signed(signed))).map_err(wire::status)
+        let principal = principal(&request)?.clone();
+        let signed = timeout(self.limits.request_timeout, self.sign_one(principal, request.into_inner())).await;
+        signed.map_err(|_| late(self.limits.request_timeout))?.map(Response::new)
     }
 
     type SignBatchStream = Replies;
 
     async fn sign_batch(&self, request: Request<Streaming<SignBatchRequest>>) -> Result<Response<Replies>, Status> {
-        let principal = principal(&request)?;
-        Ok(Response::new(Replies::new(self.link.clone(), self.limits, principal, request.into_inner())))
+        principal(&request)?;
+        let peer = peer(&request)?.clone();
+        Ok(Response::new(Replies::new(self.clone(), peer, request.into_inner())))
     }
 }
 
+/// Lets calls through that come from somebody; for services that do not look at who asks.
+///
+/// # Errors
+/// Says why the connection's certificate names nobody.
+#[expect(clippy::result_large_err, reason = "the signature of tonic's interceptors")]
+pub fn known_only(request: Request<()>) -> Result<Request<()>, Status> {
+    principal(&request)?;
+    Ok(request)
+}
+
+fn peer<T>(request: &Request<T>) -> Result<&Peer, Status> {
+    request.extensions().get::<Peer>().ok_or_else(|| wire::unauthenticated(&IdentityError::Unreadable))
+}
+
 /// Who asks, as the connection's certificate says.
-fn principal<T>(request: &Request<T>) -> Result<Principal, Status> {
-    let peer = request.extensions().get::<Peer>().ok_or_else(|| Status::unauthenticated("the connection has no client certificate"))?;
-    peer.principal.clone().map_err(|why| Status::unauthenticated(why.to_string()))
+fn principal<T>(request: &Request<T>) -> Result<&Principal, Status> {
+    peer(request)?.principal(SystemTime::now()).map_err(|why| wire::unauthenticated(&why))
 }
 
-fn late() -> Status {
-    Status::deadline_exceeded(
-        "the request took longer than request_timeout in the key host's signer.toml; send it again with the same request id",
-    )
+/// Asks the keeper for something that needs no signature.
+async fn ask<'a>(link: &Link, limit: Duration, message: impl FnOnce(u64) -> ToKeeper<'a>) -> Result<Answer, Status> {
+    let mut call = link.call(message).map_err(|e| wire::status(unanswered(&e)))?;
+    let answer = timeout(limit, call.answer()).await.map_err(|_| late(limit))?;
+    answer.map_err(|e| wire::status(unanswered(&e)))
 }
 
-fn busy() -> Refusal {
-    wire::own_refusal(RefusalKind::Busy, "gateway-busy", "too many requests are under way; try again".to_owned())
+fn late(limit: Duration) -> Status {
+    let message = format!("the request took longer than {limit:?}, the request_timeout of this key host; send it again, with the same id");
+    wire::late("request-timeout", message)
 }
 
 /// A refusal for a call that the keeper did not answer.
@@ -93,13 +116,18 @@ fn unanswered(error: &LinkError) -> Refusal {
 }
 
 /// An answer of a kind that was not asked for.
-fn unexpected(answer: Answer) -> Refusal {
-    match answer {
+fn unexpected(answer: Answer, request_id: Option<RequestId>) -> Refusal {
+    let refusal = match answer {
         Answer::Refused(refusal) => refusal,
         _ => wire::own_refusal(
             RefusalKind::Internal,
             "wrong-answer",
             "the keeper answered another question; this is a fault, please report it".to_owned(),
         ),
+    };
+    if refusal.kind == RefusalKind::Internal {
+        let request_id = request_id.map(tracing::field::display);
+        tracing::error!(request_id, reason = refusal.reason, message = refusal.message, "a fault of the keeper");
     }
+    refusal
 }

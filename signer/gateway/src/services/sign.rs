@@ -3,34 +3,61 @@
 use super::{CallLimits, unanswered, unexpected};
 use crate::link::{Call, Link};
 use crate::wire;
-use chancery_channel::{Answer, Payload, Principal, Refusal, RefusalKind, Signed, ToKeeper};
+use chancery_channel::{Answer, Payload, Principal, Refusal, RefusalKind, RequestId, Signed, ToKeeper};
 use chancery_proto::v1::SignRequest;
 use chancery_proto::v1::sign_request::Part;
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 
+/// Asks the keeper for one signature.
+///
+/// # Errors
+/// The status that the client gets.
 pub(super) async fn sign(
     link: &Link,
     limits: &CallLimits,
-    principal: &Principal,
+    principal: Principal,
     mut parts: Streaming<SignRequest>,
-) -> Result<Signed, Refusal> {
+) -> Result<Signed, Status> {
     let header = match next(limits, &mut parts).await? {
         Some(Part::Header(header)) => header,
         Some(Part::Chunk(_)) | None => return Err(invalid("header-missing", "the first message must be a header")),
     };
     let request = wire::request(principal, header).map_err(|e| invalid("malformed-request", &e.to_string()))?;
     let content = match request.payload {
-        Payload::Content { len, .. } if len > limits.max_content => return Err(too_large(len, limits.max_content)),
+        Payload::Content { len, .. } if len > limits.max_content => return Err(wire::status(too_large(len, limits.max_content))),
         Payload::Content { len, .. } => Some(len),
         Payload::Digest { .. } => None,
     };
-    let mut call = link.call(|id| ToKeeper::Sign { id, request }).map_err(|e| unanswered(&e))?;
-    if let Some(len) = content
-        && let Some(early) = forward(limits, &mut call, len, &mut parts).await?
-    {
-        return taken(early);
+    let request_id = request.request_id;
+    let outcome = ask(link, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request }).await;
+    match &outcome {
+        Ok(signed) => tracing::debug!(%request_id, entry = signed.entry_index, "signed"),
+        Err(status) => tracing::debug!(%request_id, code = ?status.code(), "not signed"),
     }
-    taken(call.answer().await.map_err(|e| unanswered(&e))?)
+    outcome
+}
+
+async fn ask<'a>(
+    link: &Link,
+    limits: &CallLimits,
+    request_id: RequestId,
+    content: Option<u64>,
+    mut parts: Streaming<SignRequest>,
+    message: impl FnOnce(u64) -> ToKeeper<'a>,
+) -> Result<Signed, Status> {
+    let mut call = link.call(message).map_err(|e| wire::status(unanswered(&e)))?;
+    let early = match content {
+        Some(len) => forward(limits, &mut call, len, &mut parts).await?,
+        None => None,
+    };
+    let answer = match early {
+        Some(answer) => answer,
+        None => call.answer().await.map_err(|e| wire::status(unanswered(&e)))?,
+    };
+    match answer {
+        Answer::Signed(signed) => Ok(signed),
+        other => Err(wire::status(unexpected(other, Some(request_id)))),
+    }
 }
 
 /// Hands chunks on as they come; an answer that comes first ends it. The keeper learns that the content is whole only after the
@@ -40,44 +67,44 @@ async fn forward(
     call: &mut Call,
     declared: u64,
     parts: &mut Streaming<SignRequest>,
-) -> Result<Option<Answer>, Refusal> {
+) -> Result<Option<Answer>, Status> {
     let mut have: u64 = 0;
-    while let Some(part) = next(limits, parts).await? {
-        let Part::Chunk(chunk) = part else { return Err(invalid("second-header", "a call has one header")) };
+    loop {
+        let part = tokio::select! {
+            biased;
+            early = call.answer() => return early.map(Some).map_err(|e| wire::status(unanswered(&e))),
+            part = next(limits, parts) => part?,
+        };
+        let chunk = match part {
+            Some(Part::Chunk(chunk)) => chunk,
+            Some(Part::Header(_)) => return Err(invalid("second-header", "a call has one header")),
+            None if have < declared => {
+                return Err(invalid("length-mismatch", &format!("the content ended after {have} of {declared} bytes")));
+            }
+            None => break,
+        };
         have = have.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
         if have > declared {
             return Err(invalid("length-mismatch", &format!("the content has more than the declared {declared} bytes")));
         }
-        call.chunk(&chunk, false).await.map_err(|e| unanswered(&e))?;
-        if let Some(answer) = call.early() {
-            return Ok(Some(answer));
-        }
+        call.chunk(&chunk, false).await.map_err(|e| wire::status(unanswered(&e)))?;
     }
-    if have < declared {
-        return Err(invalid("length-mismatch", &format!("the content ended after {have} of {declared} bytes")));
-    }
-    call.chunk(&[], true).await.map_err(|e| unanswered(&e))?;
+    call.chunk(&[], true).await.map_err(|e| wire::status(unanswered(&e)))?;
     Ok(None)
 }
 
-async fn next(limits: &CallLimits, parts: &mut Streaming<SignRequest>) -> Result<Option<Part>, Refusal> {
-    match tokio::time::timeout(limits.stall_timeout, parts.message()).await {
-        Err(_) => Err(invalid("stalled", "nothing came for stall_timeout of the key host's signer.toml; send the request again")),
-        Ok(Err(status)) => Err(invalid("stream-broken", &format!("the stream broke: {}", status.message()))),
-        Ok(Ok(None)) => Ok(None),
-        Ok(Ok(Some(message))) => message.part.map(Some).ok_or_else(|| invalid("empty-message", "a message is neither header nor chunk")),
-    }
+async fn next(limits: &CallLimits, parts: &mut Streaming<SignRequest>) -> Result<Option<Part>, Status> {
+    let message = tokio::time::timeout(limits.stall_timeout, parts.message()).await.map_err(|_| stalled(limits))??;
+    message.map(|m| m.part.ok_or_else(|| invalid("empty-message", "a message is neither header nor chunk"))).transpose()
 }
 
-fn taken(answer: Answer) -> Result<Signed, Refusal> {
-    match answer {
-        Answer::Signed(signed) => Ok(signed),
-        other => Err(unexpected(other)),
-    }
+fn stalled(limits: &CallLimits) -> Status {
+    let limit = limits.stall_timeout;
+    wire::late("stalled", format!("nothing came for {limit:?}, the stall_timeout of this key host; send the request again, with the same id"))
 }
 
-fn invalid(reason: &str, message: &str) -> Refusal {
-    wire::own_refusal(RefusalKind::Invalid, reason, message.to_owned())
+fn invalid(reason: &str, message: &str) -> Status {
+    wire::status(wire::own_refusal(RefusalKind::Invalid, reason, message.to_owned()))
 }
 
 pub(super) fn too_large(len: u64, max: u64) -> Refusal {

@@ -1,39 +1,46 @@
 //! Many small things on one stream: one task reads the requests of a stream, and nothing is spawned for each.
 
 use super::sign::too_large;
-use super::{CallLimits, unanswered, unexpected};
-use crate::link::Link;
+use super::{CallLimits, Signing, unanswered, unexpected};
+use crate::identity::Peer;
+use crate::link::LinkError;
 use crate::wire;
-use chancery_channel::{Answer, Payload, Principal, Refusal, RefusalKind, ToKeeper};
+use chancery_channel::{Answer, Payload, Refusal, RefusalKind, RequestId, ToKeeper};
 use chancery_proto::v1::sign_batch_response::Outcome;
 use chancery_proto::v1::{SignBatchRequest, SignBatchResponse};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::sync::Semaphore;
+use std::time::SystemTime;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
+use tracing::field::display;
 
 /// The content of one request of a batch, at most, in bytes; larger content goes through `Sign`.
 const CONTENT_MAX: u64 = 64 * 1024;
 
 /// The replies of one stream, as they are ready.
 pub struct Replies {
-    answers: UnboundedReceiver<Reply>,
-    /// A permit for each request that may be read before an earlier one is answered; this bounds `answers` too.
+    answered: UnboundedReceiver<Result<Answered, Status>>,
+    /// A permit for each request that may be read before an earlier one is answered; this bounds `answered` too.
     places: Arc<Semaphore>,
 }
 
-/// An answer with the client's number, or the fault that ends the stream.
-type Reply = Result<(u64, Answer), Status>;
+/// What became of the request with this number. It becomes a message in the stream's own task, not in the one that reads the channel.
+struct Answered {
+    number: u64,
+    request_id: Option<RequestId>,
+    answer: Result<Answer, LinkError>,
+}
 
 impl Replies {
-    pub(super) fn new(link: Link, limits: CallLimits, principal: Principal, requests: Streaming<SignBatchRequest>) -> Self {
-        let (sender, answers) = mpsc::unbounded_channel();
-        let places = Arc::new(Semaphore::new(limits.batch_in_flight));
-        tokio::spawn(read(Reader { link, limits, principal, sender }, requests, Arc::clone(&places)));
-        Self { answers, places }
+    pub(super) fn new(signing: Signing, peer: Peer, requests: Streaming<SignBatchRequest>) -> Self {
+        let (sender, answered) = mpsc::unbounded_channel();
+        let places = Arc::new(Semaphore::new(usize::try_from(signing.limits.batch_in_flight).unwrap_or(Semaphore::MAX_PERMITS)));
+        tokio::spawn(read(Reader { signing, peer, sender, places: Arc::clone(&places) }, requests));
+        Self { answered, places }
     }
 }
 
@@ -41,81 +48,124 @@ impl Stream for Replies {
     type Item = Result<SignBatchResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.answers.poll_recv(context).map(|reply| {
-            reply.map(|reply| {
+        self.answered.poll_recv(context).map(|next| {
+            next.map(|answered| {
+                let answered = answered?;
                 self.places.add_permits(1);
-                reply.map(|(number, answer)| response(number, answer))
+                Ok(response(answered))
             })
         })
     }
 }
 
 impl Drop for Replies {
+    /// The client is gone: the reader must not wait for places that nobody gives back.
     fn drop(&mut self) {
         self.places.close();
     }
 }
 
 struct Reader {
-    link: Link,
-    limits: CallLimits,
-    principal: Principal,
-    sender: UnboundedSender<Reply>,
+    signing: Signing,
+    peer: Peer,
+    sender: UnboundedSender<Result<Answered, Status>>,
+    places: Arc<Semaphore>,
 }
 
-async fn read(reader: Reader, mut requests: Streaming<SignBatchRequest>, places: Arc<Semaphore>) {
-    // The places close when the client is gone.
-    while let Ok(place) = places.acquire().await {
-        place.forget();
-        match requests.message().await {
-            Ok(Some(request)) => reader.ask(request),
-            Ok(None) => break,
-            Err(status) => {
-                drop(reader.sender.send(Err(status)));
-                break;
-            }
+async fn read(reader: Reader, mut requests: Streaming<SignBatchRequest>) {
+    let mut stopping = reader.signing.stopping.clone();
+    let mut stopping = pin!(stopping.wait_for(|stop| *stop));
+    loop {
+        let request = tokio::select! {
+            biased;
+            _ = &mut stopping => return reader.stop().await,
+            request = reader.next(&mut requests) => request,
+        };
+        match request {
+            Ok(Some((request, turn))) => reader.ask(request, turn),
+            Ok(None) => return,
+            // What is under way is answered first: an error ends the stream.
+            Err(status) => return reader.end(status).await,
         }
     }
 }
 
 impl Reader {
-    fn ask(&self, request: SignBatchRequest) {
-        let number = request.number;
-        if let Err(refusal) = self.hand_over(request) {
-            drop(self.sender.send(Ok((number, Answer::Refused(refusal)))));
+    /// The next request, once there is a place for it on this stream, among all streams, and on the way to the keeper.
+    async fn next(&self, requests: &mut Streaming<SignBatchRequest>) -> Result<Option<(SignBatchRequest, OwnedSemaphorePermit)>, Status> {
+        // Places are closed when the client is gone; the turns of all streams never are.
+        let Ok(place) = self.places.acquire().await else { return Ok(None) };
+        let Some(request) = requests.message().await? else { return Ok(None) };
+        let Ok(turn) = Arc::clone(&self.signing.in_flight).acquire_owned().await else { return Ok(None) };
+        self.signing.link.room().await;
+        place.forget();
+        Ok(Some((request, turn)))
+    }
+
+    async fn stop(self) {
+        self.end(wire::stopping()).await;
+    }
+
+    /// Ends the stream with a status, after the client has taken all answers that are under way.
+    async fn end(self, status: Status) {
+        if self.places.acquire_many(self.signing.limits.batch_in_flight).await.is_ok() {
+            drop(self.sender.send(Err(status)));
         }
     }
 
-    fn hand_over(&self, request: SignBatchRequest) -> Result<(), Refusal> {
-        let header = request.header.ok_or_else(|| invalid("header-missing", "a request of a batch has a header"))?;
-        let asked = wire::request(&self.principal, header).map_err(|e| invalid("malformed-request", &e.to_string()))?;
-        let have = u64::try_from(request.content.len()).unwrap_or(u64::MAX);
-        let content = match asked.payload {
-            Payload::Content { len, .. } if len > CONTENT_MAX.min(self.limits.max_content) => {
-                return Err(too_large(len, CONTENT_MAX.min(self.limits.max_content)));
-            }
-            Payload::Content { len, .. } if len != have => {
-                return Err(invalid("length-mismatch", &format!("the content has {have} bytes, {len} were declared")));
-            }
-            Payload::Digest { .. } if have > 0 => return Err(invalid("payload-mismatch", "a digest stands for the content: send none")),
-            Payload::Content { .. } => Some(&request.content),
-            Payload::Digest { .. } => None,
-        };
-        let answers = self.sender.clone();
+    fn ask(&self, request: SignBatchRequest, turn: OwnedSemaphorePermit) {
         let number = request.number;
-        let id = self.link.call_into(|id| ToKeeper::Sign { id, request: asked }, move |answer| drop(answers.send(Ok((number, answer)))));
-        let id = id.map_err(|e| unanswered(&e))?;
-        match content {
-            Some(bytes) => self.link.whole_content(id, bytes).map_err(|e| unanswered(&e)),
-            None => Ok(()),
+        if let Err(refusal) = self.hand_over(request, turn) {
+            drop(self.sender.send(Ok(Answered { number, request_id: None, answer: Ok(Answer::Refused(refusal)) })));
         }
+    }
+
+    fn hand_over(&self, request: SignBatchRequest, turn: OwnedSemaphorePermit) -> Result<(), Refusal> {
+        let SignBatchRequest { number, header, content } = request;
+        let header = header.ok_or_else(|| invalid("header-missing", "a request of a batch has a header"))?;
+        let principal = self.peer.principal(SystemTime::now()).map_err(|why| invalid("certificate-expired", &why.to_string()))?;
+        let asked = wire::request(principal.clone(), header).map_err(|e| invalid("malformed-request", &e.to_string()))?;
+        let content = check_content(&self.signing.limits, &asked.payload, &content)?;
+        let request_id = asked.request_id;
+        let sender = self.sender.clone();
+        let take = move |answer| {
+            // The client may be gone.
+            drop(sender.send(Ok(Answered { number, request_id: Some(request_id), answer })));
+            drop(turn);
+        };
+        let begun = self.signing.link.begin(|id| ToKeeper::Sign { id, request: asked }, content, take);
+        begun.map(|_| ()).map_err(|e| unanswered(&e))
     }
 }
 
-fn response(number: u64, answer: Answer) -> SignBatchResponse {
+/// The content to send along, when it is what its header says.
+fn check_content<'a>(limits: &CallLimits, payload: &Payload, content: &'a [u8]) -> Result<Option<&'a [u8]>, Refusal> {
+    let have = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    let max = CONTENT_MAX.min(limits.max_content);
+    match *payload {
+        Payload::Content { len, .. } if len > max => Err(too_large(len, max)),
+        Payload::Content { len, .. } if len != have => {
+            Err(invalid("length-mismatch", &format!("the content has {have} bytes, {len} were declared")))
+        }
+        Payload::Content { .. } => Ok(Some(content)),
+        Payload::Digest { .. } if have > 0 => Err(invalid("payload-mismatch", "a digest stands for the content: send none")),
+        Payload::Digest { .. } => Ok(None),
+    }
+}
+
+fn response(answered: Answered) -> SignBatchResponse {
+    let Answered { number, request_id, answer } = answered;
     let outcome = match answer {
-        Answer::Signed(signed) => Outcome::Signed(wire::signed(signed)),
-        other => Outcome::Refusal(wire::refusal(unexpected(other))),
+        Ok(Answer::Signed(signed)) => {
+            tracing::debug!(request_id = request_id.map(display), entry = signed.entry_index, "signed");
+            Outcome::Signed(wire::signed(signed))
+        }
+        Ok(other) => {
+            let refusal = unexpected(other, request_id);
+            tracing::debug!(request_id = request_id.map(display), reason = refusal.reason, "not signed");
+            Outcome::Refusal(wire::refusal(refusal))
+        }
+        Err(error) => Outcome::Refusal(wire::refusal(unanswered(&error))),
     };
     SignBatchResponse { number, outcome: Some(outcome) }
 }

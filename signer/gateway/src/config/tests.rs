@@ -1,0 +1,72 @@
+use super::*;
+
+const GOOD: &str = r#"[gateway]
+listen = "127.0.0.1:7443"
+endpoints = ["https://signer.example.org:7443"]
+trust_domain = "example.org"
+server_certificate = "pki/server.crt"
+server_key = "pki/server.key"
+client_ca = "pki/ca.crt"
+
+[gateway.limits]
+max_content = "16 MiB"
+stall_timeout = "15 s"
+connections = 12
+
+[keeper]
+whatever = "the keeper checks"
+"#;
+
+fn read(text: &str) -> Result<Gateway, ConfigError> {
+    parse(Path::new("/host/signer.toml"), text)
+}
+
+#[test]
+fn what_is_not_said_has_a_default() {
+    let limits = read(GOOD).unwrap().limits;
+    assert_eq!((limits.max_content, limits.connections, limits.stall_timeout), (16 << 20, 12, Duration::from_secs(15)));
+    assert_eq!(limits.drain_timeout, Limits::default().drain_timeout);
+}
+
+#[test]
+fn each_mistake_is_reported_with_its_line_and_what_was_meant() {
+    let cases = [
+        ("listen =", "lisen =", ":2:1: unknown key `lisen`; did you mean `listen`?"),
+        ("stall_timeout", "stal_timeout", ":11:1: unknown key `stal_timeout`; did you mean `stall_timeout`?"),
+        ("stall_timeout", "colour", ":11:1: unknown key `colour`; there are max_content, max_message, "),
+        ("[keeper]", "[keper]", ":14:2: unknown key `keper`; did you mean `keeper`?"),
+        ("[gateway.limits]", "[gateway.limit]", ":9:10: unknown key `limit`; did you mean `limits`?"),
+        ("\"16 MiB\"", "\"16 MB\"", ":10:15: write a size as"),
+        ("\"16 MiB\"", "16", ":10:15: invalid type: integer `16`, expected a string"),
+        ("\"15 s\"", "\"15 sec\"", ":11:17: write a time as"),
+        ("\"15 s\"", "\"0 s\"", ":11:17: must be 1 ms to 24 h"),
+        ("connections = 12", "connections = 0", ":12:15: must be 1 to 1000000"),
+        ("connections = 12", "max_message = \"2 MiB\"", ":12:15: must be 131072 B to"),
+        ("[\"https://signer.example.org:7443\"]", "[]", ":3:13: write at least one endpoint"),
+        ("https://signer", "http://signer", ":3:13: write at least one endpoint"),
+        ("\"example.org\"", "\"Example.org\"", ":4:16: write a lower-case DNS name"),
+        ("\"example.org\"", "\"example.org/x\"", ":4:16: write a lower-case DNS name"),
+        ("\"127.0.0.1:7443\"", "\"localhost\"", ":2:10: invalid socket address"),
+        ("[keeper]", "[keeper", ":14:8: "),
+    ];
+    for (good, bad, expected) in cases {
+        let said = read(&GOOD.replacen(good, bad, 1)).unwrap_err().to_string();
+        assert!(said.starts_with(&format!("/host/signer.toml{expected}")), "{bad}: {said}");
+    }
+}
+
+#[test]
+fn a_table_that_is_missing_is_named() {
+    let said = read("[gateway]\n").unwrap_err().to_string();
+    assert!(said.contains("missing field `listen`"), "{said}");
+    let said = read(GOOD.split("[keeper]").next().unwrap()).unwrap_err().to_string();
+    assert!(said.contains("missing field `keeper`"), "{said}");
+}
+
+#[test]
+fn sizes_and_times_do_not_overflow() {
+    for bad in ["18446744073709551615 GiB", "99999999999999999999 B", "-1 MiB", "1.5 MiB", "MiB", ""] {
+        assert!(read(&GOOD.replacen("16 MiB", bad, 1)).is_err(), "{bad}");
+    }
+    assert_eq!(read(&GOOD.replacen("16 MiB", "16MiB", 1)).unwrap().limits.max_content, 16 << 20);
+}

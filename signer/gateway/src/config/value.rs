@@ -1,0 +1,55 @@
+//! Values as people write them, with their bounds.
+
+use chancery_channel::Principal;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::time::Duration;
+
+/// A number of bytes, such as `"16 MiB"`.
+pub(super) fn size<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(d: D) -> Result<u64, D::Error> {
+    let units = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+    let text = String::deserialize(d)?;
+    let bytes = quantity(&text, &units).ok_or_else(|| D::Error::custom("write a size as \"16 MiB\"; units are B, KiB, MiB, GiB"))?;
+    if (MIN..=MAX).contains(&bytes) { Ok(bytes) } else { Err(D::Error::custom(format!("must be {MIN} B to {MAX} B"))) }
+}
+
+/// A time span, such as `"10 s"`.
+pub(super) fn time<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+    const MAX: u64 = 24 * 3_600_000;
+    let units = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
+    let text = String::deserialize(d)?;
+    let ms = quantity(&text, &units).ok_or_else(|| D::Error::custom("write a time as \"10 s\"; units are ms, s, min, h"))?;
+    if (1..=MAX).contains(&ms) { Ok(Duration::from_millis(ms)) } else { Err(D::Error::custom("must be 1 ms to 24 h")) }
+}
+
+/// A number of things. None at all would mean that nothing is ever served.
+pub(super) fn count<'de, D: Deserializer<'de>, const MAX: u32>(d: D) -> Result<u32, D::Error> {
+    let n = u32::deserialize(d)?;
+    if (1..=MAX).contains(&n) { Ok(n) } else { Err(D::Error::custom(format!("must be 1 to {MAX}"))) }
+}
+
+pub(super) fn endpoints<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+    let urls = Vec::<String>::deserialize(d)?;
+    let is_good = |url: &String| url.parse::<tonic::transport::Uri>().is_ok_and(|u| u.scheme_str() == Some("https") && u.port().is_some());
+    if !urls.is_empty() && urls.iter().all(is_good) {
+        Ok(urls)
+    } else {
+        Err(D::Error::custom("write at least one endpoint, each as \"https://HOST:PORT\""))
+    }
+}
+
+pub(super) fn trust_domain<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    let name = String::deserialize(d)?;
+    match Principal::new(format!("spiffe://{name}/publisher/a")) {
+        Ok(_) if !name.contains('/') => Ok(name),
+        _ => Err(D::Error::custom("write a lower-case DNS name, such as \"example.org\"")),
+    }
+}
+
+/// A whole number and a unit, with or without a space between them.
+fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(end)?;
+    let unit = unit.strip_prefix(' ').unwrap_or(unit);
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}

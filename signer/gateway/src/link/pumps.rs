@@ -1,0 +1,74 @@
+//! The two tasks behind a link: one writes what callers put, one hands out the answers.
+
+use super::incoming::Incoming;
+use super::{KeeperState, OUTGOING_MAX, Shared};
+use chancery_channel::{FrameError, FromKeeper, split};
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+/// Writes until the link hangs up or the keeper is gone. Dropping the socket then tells the keeper that nothing more comes.
+pub(super) async fn write(mut socket: OwnedWriteHalf, shared: Arc<Shared>) {
+    let mut batch = Vec::new();
+    loop {
+        {
+            let mut state = shared.lock();
+            if state.gone {
+                break;
+            }
+            std::mem::swap(&mut batch, &mut state.outgoing);
+            if batch.is_empty() && state.hanging_up {
+                break;
+            }
+        }
+        if batch.is_empty() {
+            shared.more.notified().await;
+            // The task that woke us is one of many that are ready to put something: let them, so that one write takes all of it.
+            tokio::task::yield_now().await;
+            continue;
+        }
+        shared.room.notify_waiters();
+        if let Err(error) = socket.write_all(&batch).await {
+            tracing::error!(%error, "the keeper does not take requests any more");
+            break;
+        }
+        batch.clear();
+        batch.shrink_to(OUTGOING_MAX);
+    }
+}
+
+/// Reads until the keeper closes the channel.
+pub(super) async fn read(mut socket: OwnedReadHalf, mut incoming: Incoming, shared: Arc<Shared>) {
+    loop {
+        if let Err(error) = take_all(&mut incoming, &shared) {
+            tracing::error!(%error, "the keeper sent what is not a message of the channel");
+            break;
+        }
+        match incoming.fill(&mut socket).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "the channel to the keeper broke");
+                break;
+            }
+        }
+    }
+    shared.close();
+}
+
+fn take_all(incoming: &mut Incoming, shared: &Shared) -> Result<(), FrameError> {
+    let mut answers = Vec::new();
+    while let Some((message, used)) = split::<FromKeeper>(incoming.unread())? {
+        incoming.consume(used);
+        match message {
+            FromKeeper::Answer { id, answer } => answers.push((id, answer)),
+            FromKeeper::ReadOnly(why) => drop(shared.keeper.send_replace(KeeperState::ReadOnly(why))),
+            FromKeeper::Ready(_) => {}
+        }
+    }
+    let mut state = shared.lock();
+    let waiting: Vec<_> = answers.into_iter().filter_map(|(id, answer)| Some((state.waiting.remove(&id)?, answer))).collect();
+    drop(state);
+    waiting.into_iter().for_each(|(take, answer)| take(Ok(answer)));
+    Ok(())
+}
