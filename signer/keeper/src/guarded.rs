@@ -59,13 +59,6 @@ pub enum GuardError {
     },
 }
 
-impl GuardError {
-    /// Whether there is no such file.
-    pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
-    }
-}
-
 /// Reads a whole file of at most `max` bytes that nobody but us and root can read. The bytes are wiped when dropped.
 pub(crate) fn read(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, GuardError> {
     // Without NONBLOCK, a pipe in place of the file would hold us up before we can see that it is one.
@@ -159,7 +152,7 @@ mod tests {
         assert!(matches!(read(&pipe, 6), Err(GuardError::Kind { .. })));
         assert!(matches!(read(dir.path(), 6), Err(GuardError::Kind { .. })));
         assert!(matches!(read(&file(dir.path(), 0o600), 5), Err(GuardError::TooLarge { .. })));
-        assert!(read(&dir.path().join("missing"), 6).unwrap_err().is_not_found());
+        assert_eq!(read(&dir.path().join("missing"), 6).unwrap_err().to_string(), format!("cannot open {}/missing", dir.path().display()));
     }
 
     #[test]

@@ -33,9 +33,12 @@ pub fn prepare(permit: Permit) -> Result<Prepared, Unpreparable> {
     let checked = permit.checked();
     let construction = checked.request().construction;
     let (tbs, tbs_sha256) = match (construction, &checked.request().payload) {
-        (Construction::OstreeSummaryEd25519 | Construction::OstreeCommitEd25519, Payload::Content { sha256, .. }) => (Tbs::Content, *sha256),
+        (Construction::OstreeSummaryEd25519 | Construction::OstreeCommitEd25519, Payload::Content { sha256, .. }) => {
+            (Tbs::Content, *sha256)
+        }
         (Construction::Sshsig, Payload::Digest { namespace, digest }) => {
-            let tbs = sshsig::tbs(namespace.as_str(), hash_of(digest.algorithm()), digest.bytes()).map_err(|_| Unpreparable { construction })?;
+            let tbs =
+                sshsig::tbs(namespace.as_str(), hash_of(digest.algorithm()), digest.bytes()).map_err(|_| Unpreparable { construction })?;
             let sha256 = Sha256::digest(&tbs).into();
             (Tbs::Made(tbs), sha256)
         }

@@ -1,17 +1,19 @@
 //! TOML files that people write, read so that every mistake is reported with its place and with what to write instead.
 
 use crate::text::{nearest, quote};
+use serde::Serialize;
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Something to be said about a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     file: String,
     line: usize,
     column: usize,
+    #[serde(rename = "error")]
     fatal: bool,
     what: String,
     instead: String,
@@ -100,8 +102,8 @@ impl<'a> Sheet<'a> {
         (line, column)
     }
 
-    /// Reports each field of a table that is none of the known ones, nor of those that the caller deals with. `of` names the table in
-    /// the plural. Returns the known fields that were probably meant, so that nobody is also told that they are missing.
+    /// Reports each field of a table that is none of the known ones, nor of those that the caller deals with. `of` names the
+    /// table. Returns the known fields that were probably meant, so that nobody is also told that they are missing.
     pub(crate) fn known_fields<'k>(&mut self, table: &DeTable<'_>, of: &str, known: &[&'k str], dealt_with: &[&str]) -> Vec<&'k str> {
         let is_unknown = |field: &str| !known.contains(&field) && !dealt_with.contains(&field);
         let mut unknown: Vec<_> = table.keys().filter(|k| is_unknown(k.get_ref())).collect();
@@ -110,7 +112,7 @@ impl<'a> Sheet<'a> {
         for field in unknown {
             let meant = nearest(field.get_ref(), known.iter().copied());
             let instead = meant.map_or_else(|| format!("there are {}", listed(known)), |meant| format!("write `{meant}` instead"));
-            self.error(field.span(), format!("{of} have no field {}", quote(field.get_ref())), instead);
+            self.error(field.span(), format!("{of} no field {}", quote(field.get_ref())), instead);
             all_meant.extend(meant);
         }
         all_meant
@@ -141,6 +143,16 @@ impl<'a> Sheet<'a> {
             }
         }
         Some(words)
+    }
+
+    /// A whole number from 1; `None` when it is absent or, with a report, when it is something else.
+    pub(crate) fn number(&mut self, table: &DeTable<'_>, field: &str) -> Option<u64> {
+        let value = table.get(field)?;
+        let integer = value.get_ref().as_integer().and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok()).filter(|n| *n > 0);
+        if integer.is_none() {
+            self.error(value.span(), format!("`{field}` must be a whole number from 1"), format!("write {field} = 1000, without quotes"));
+        }
+        integer
     }
 
     /// A table inside a table; `None` when it is absent or, with a report, when it is no table.

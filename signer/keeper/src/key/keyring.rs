@@ -35,6 +35,14 @@ pub struct PublicPart {
 }
 
 impl Keyring {
+    /// Whether a keyring may be made here, to be asked before the passphrase is.
+    ///
+    /// # Errors
+    /// [`KeyError::KeyringExists`].
+    pub fn check_absent(dir: &Path) -> Result<(), KeyError> {
+        if keyring_path(dir).exists() { Err(KeyError::KeyringExists { dir: dir.to_owned() }) } else { Ok(()) }
+    }
+
     /// Makes a keyring with the log's key in it. `log_origin` names the log; `now` is in seconds since 1970.
     ///
     /// # Errors
@@ -44,9 +52,7 @@ impl Keyring {
     }
 
     pub(super) fn create_at(cost: Cost, dir: &Path, passphrase: &Passphrase, log_origin: &str, now: u64) -> Result<Self, KeyError> {
-        if keyring_path(dir).exists() {
-            return Err(KeyError::KeyringExists { dir: dir.to_owned() });
-        }
+        Self::check_absent(dir)?;
         durable::create_dir_all(dir, 0o700)?;
         guarded::check_dir(dir)?;
         if let Some(path) = toml_files(dir)?.into_iter().next() {

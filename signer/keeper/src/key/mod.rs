@@ -11,16 +11,17 @@ mod locked;
 mod open;
 pub mod purpose;
 mod seal;
+mod sign;
 
 pub use error::KeyError;
 pub use file::Origin;
+pub(crate) use file::time_text;
 pub use import::{ImportError, ImportedSeed};
 pub use keyring::{Keyring, PublicPart, find, list, log_verifier_key};
 pub use locked::LockError;
 pub use open::{LogKey, OpenKey, OpenKeys};
 pub use seal::SealError;
+pub use sign::{Made, SignError, sign};
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) use tests::open_for_tests;

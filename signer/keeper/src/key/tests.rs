@@ -12,15 +12,6 @@ const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
 const ORIGIN: &str = "signer.example/requests";
 const NOW: u64 = 1_795_000_000;
 
-/// Open keys of these names, and a log key, for tests of other rooms.
-pub(crate) fn open_for_tests(keys: &[(&str, &[Construction])]) -> (OpenKeys, LogKey) {
-    let (_dir, keyring) = keyring();
-    for (name, constructions) in keys {
-        keyring.new_key(KeyName::new(*name).unwrap(), constructions, NOW).unwrap();
-    }
-    (keyring.open_keys().unwrap(), keyring.log_key().unwrap())
-}
-
 fn keyring() -> (TempDir, Keyring) {
     let dir = tempfile::tempdir().unwrap();
     let keyring = Keyring::create_at(CHEAP, &dir.path().join("keys"), &Passphrase::for_tests("right words"), ORIGIN, NOW).unwrap();

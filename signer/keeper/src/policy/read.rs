@@ -27,7 +27,7 @@ pub(super) fn policy(text: &str, file_name: &str) -> Result<Policy, super::Polic
         }
         grants.push(Grant { place, rule });
     }
-    sheet.known_fields(&table, "policies", &["grant"], &[]);
+    sheet.known_fields(&table, "a policy has", &["grant"], &[]);
     let warnings = sheet.finish()?;
     Ok(Policy { grants, warnings, digest: Sha256::digest(text).into() })
 }
@@ -64,7 +64,7 @@ fn rule(sheet: &mut Sheet<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option
 
 /// Reports fields that are there and should not be, and those that should be there and are not.
 fn missing(sheet: &mut Sheet<'_>, table: &DeTable<'_>, at: &Range<usize>) {
-    let meant = sheet.known_fields(table, "grants", &FIELDS, &NOT_ENFORCED);
+    let meant = sheet.known_fields(table, "a grant has", &FIELDS, &NOT_ENFORCED);
     for (field, _) in table.iter().filter(|(f, _)| NOT_ENFORCED.contains(&f.get_ref().as_ref())) {
         let what = format!("this version does not enforce `{}`, so it refuses a policy that counts on it", field.get_ref());
         sheet.error(field.span(), what, "remove it, knowing that nothing takes its place");

@@ -63,7 +63,14 @@ impl Turned {
     /// By the record: the id was used for something else.
     fn reused(request: &SignRequest) -> Self {
         let message = "this request id was used before for another request; choose a new one at random for each thing to be signed";
-        Self { request: request.clone(), kind: RefusalKind::Conflict, reason: "request-id-reused", message: message.to_owned(), key: None, policy: None }
+        Self {
+            request: request.clone(),
+            kind: RefusalKind::Conflict,
+            reason: "request-id-reused",
+            message: message.to_owned(),
+            key: None,
+            policy: None,
+        }
     }
 }
 

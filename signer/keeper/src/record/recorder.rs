@@ -109,7 +109,8 @@ impl Recorder {
             }
         };
         let (time, went_back) = self.maker.time(now_ms);
-        let mut draft = Draft { first, time, entries: Vec::with_capacity(batch.len()), salts: EntryMaker::salts(batch.len().saturating_add(1)) };
+        let mut draft =
+            Draft { first, time, entries: Vec::with_capacity(batch.len()), salts: EntryMaker::salts(batch.len().saturating_add(1)) };
         if let Some(back_ms) = went_back {
             draft.add(|time, salts| entry::clock(back_ms, time, salts)).unwrap_or_else(|error| {
                 tracing::error!(error = chain(&error), "a jump of the clock could not be recorded");
@@ -135,7 +136,8 @@ impl Recorder {
             }
         };
         let Some(fingerprint) = fingerprint(request) else {
-            let refusal = unrecorded(RefusalKind::TooLarge, "request-too-large", "the request's names are too long to be recorded".to_owned());
+            let refusal =
+                unrecorded(RefusalKind::TooLarge, "request-too-large", "the request's names are too long to be recorded".to_owned());
             return Plan::Unrecorded { call, refusal };
         };
         let known = self.remembered.get(&request.request_id);
@@ -169,7 +171,9 @@ impl Recorder {
     fn done(&self, plan: Plan, appended: &Result<Option<Arc<Appended>>, String>, draft: &mut Draft) -> Done {
         match (plan, appended) {
             (Plan::Unrecorded { call, refusal }, _) => Done::Refuse { call, refusal },
-            (Plan::New { pending, .. } | Plan::Again { pending, .. }, Err(why)) => Done::Refuse { call: pending.call, refusal: unavailable(why) },
+            (Plan::New { pending, .. } | Plan::Again { pending, .. }, Err(why)) => {
+                Done::Refuse { call: pending.call, refusal: unavailable(why) }
+            }
             (Plan::New { place, pending }, Ok(Some(appended))) => {
                 let receipt = Receipt::Fresh { appended: Arc::clone(appended), place, leaf: draft.take_leaf(place) };
                 finish(pending, None, draft.index(place), receipt)
@@ -262,7 +266,8 @@ fn fingerprint(request: &SignRequest) -> Option<[u8; 32]> {
 fn known(leaf: &Leaf, index: u64, details: Option<&[u8]>) -> Option<Known> {
     let details = Details::decode(details?).ok()?;
     let fingerprint = details.field("request")?.value()?.try_into().ok()?;
-    let refused = (leaf.decision == chancery_reqlog::Decision::Deny).then(|| leaf.reason.as_ref().map_or_else(String::new, ToString::to_string));
+    let refused =
+        (leaf.decision == chancery_reqlog::Decision::Deny).then(|| leaf.reason.as_ref().map_or_else(String::new, ToString::to_string));
     Some(Known { index, fingerprint, refused })
 }
 

@@ -30,7 +30,8 @@ impl Line {
     /// Starts the threads; they end after [`Line::close`].
     pub(crate) fn start(recorder: Recorder, finisher: Finisher, now_ms: fn() -> u64) -> std::io::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
         let signers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let line = Arc::new(Self { waiting: Queue::new(), finishing: Queue::new(), recorder: Mutex::new(recorder), finisher, signers, now_ms });
+        let line =
+            Arc::new(Self { waiting: Queue::new(), finishing: Queue::new(), recorder: Mutex::new(recorder), finisher, signers, now_ms });
         let mut threads = vec![spawn("log", &line, Self::keep_log)?];
         for _ in 0..signers {
             threads.push(spawn("signer", &line, Self::finish_batches)?);

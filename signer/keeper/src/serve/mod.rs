@@ -79,8 +79,7 @@ pub enum ServeError {
 pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let keys = Arc::new(house.keys);
     let outbox = Arc::new(Outbox::new(socket.try_clone().map_err(ServeError::Start)?));
-    let (reads, reads_thread) =
-        Reads::start(house.reader.clone(), Arc::clone(&keys), Arc::clone(&outbox)).map_err(ServeError::Start)?;
+    let (reads, reads_thread) = Reads::start(house.reader.clone(), Arc::clone(&keys), Arc::clone(&outbox)).map_err(ServeError::Start)?;
     let (heavy, heavy_work) = Heavy::new();
     let judge = Arc::new(Judge { policy: house.policy, keys: Arc::clone(&keys) });
     let mut recorder = house.recorder;

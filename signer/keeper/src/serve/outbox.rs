@@ -1,6 +1,6 @@
 //! Answers on their way to the gateway.
 
-use chancery_channel::{Answer, FromKeeper, FrameError, Refusal, RefusalKind, encode};
+use chancery_channel::{Answer, FrameError, FromKeeper, Refusal, RefusalKind, encode};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};

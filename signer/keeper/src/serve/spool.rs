@@ -53,7 +53,8 @@ impl Spool {
         };
         if declared > self.limits.max_content {
             let max = self.limits.max_content;
-            let message = format!("the content has {declared} bytes, this key host takes at most {max}; see max_content in its signer.toml");
+            let message =
+                format!("the content has {declared} bytes, this key host takes at most {max}; see max_content in its signer.toml");
             return Err(unrecorded(RefusalKind::TooLarge, "content-too-large", message));
         }
         let busy = || unrecorded(RefusalKind::Busy, "spool-full", "too much content is on its way in at once; try again".into());
@@ -74,7 +75,8 @@ impl Spool {
         };
         let len = u64::try_from(arriving.content.len().saturating_add(bytes.len())).unwrap_or(u64::MAX);
         if len > arriving.declared || (last && len < arriving.declared) {
-            let message = format!("the content has {} {len} bytes, {} were declared", if last { "only" } else { "at least" }, arriving.declared);
+            let message =
+                format!("the content has {} {len} bytes, {} were declared", if last { "only" } else { "at least" }, arriving.declared);
             self.cancel(call);
             return Arrived::Refused(unrecorded(RefusalKind::Invalid, "length-mismatch", message));
         }

@@ -1,0 +1,200 @@
+//! `chancery-keeper key …`.
+
+use super::{CliError, Options, now, remark};
+use crate::key::{self, ImportedSeed, KeyError, Keyring, PublicPart, purpose};
+use crate::passphrase::Passphrase;
+use crate::text::{hex, quote};
+use chancery_channel::KeyName;
+use chancery_formats::Construction;
+use chancery_formats::ed25519::PublicKey;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Key {
+    /// Make a key.
+    #[command(
+        after_help = "Example:\n  chanceryd key new release --for ostree-summary,ostree-commit\n  chanceryd key new tarballs --for sshsig\n\nA key is made for its constructions for good. The key host uses it after its next start."
+    )]
+    New(New),
+    /// List keys; needs no passphrase.
+    #[command(after_help = "Example:\n  chanceryd key list --json")]
+    List,
+    /// Print the public half of a key; needs no passphrase. Private halves are never exported.
+    #[command(after_help = "Example:\n  chanceryd key export release --format ostree > release.pub")]
+    Export(Export),
+    /// Take in a key that was made elsewhere.
+    #[command(
+        after_help = "Example:\n  chanceryd key import old-release --for ostree-summary,ostree-commit --from /dev/shm/secret\n\nReads 32 bytes in hexadecimal or base64, an OSTree secret key, or PKCS#8 in PEM, from a file that nobody else can read."
+    )]
+    Import(Import),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// Its name: a-z, 0-9 and -, beginning with a letter.
+    name: String,
+    /// What it is for: ostree-summary, ostree-commit, sshsig.
+    #[arg(long = "for", value_name = "CONSTRUCTION,…", value_delimiter = ',', required = true)]
+    constructions: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Its name.
+    name: String,
+    /// In which form.
+    #[arg(long, value_enum, default_value = "ostree")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    #[command(flatten)]
+    new: New,
+    /// The file with the private key.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Base64, for `verification-ed25519-key` of an OSTree remote.
+    Ostree,
+    /// A line for `authorized_keys` and `allowed_signers`.
+    Ssh,
+    /// `PUBLIC KEY`, as OpenSSL reads it.
+    Pem,
+    /// The 32 bytes in hexadecimal.
+    Hex,
+}
+
+/// What is printed about a key.
+#[derive(Serialize)]
+struct Facts {
+    name: String,
+    version: u32,
+    algorithm: &'static str,
+    constructions: Vec<&'static str>,
+    created: String,
+    origin: &'static str,
+    public_key: String,
+    key_id: String,
+}
+
+/// All forms of a public key.
+#[derive(Serialize)]
+struct Forms {
+    #[serde(flatten)]
+    facts: Facts,
+    ostree: String,
+    ssh: String,
+    pem: String,
+    hex: String,
+}
+
+impl Key {
+    pub(super) fn run(self, options: &Options) -> Result<(), CliError> {
+        let config = options.config()?;
+        match self {
+            Self::New(new) => {
+                let (name, constructions) = new.parse()?;
+                let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
+                made(options, &keyring.new_key(name, &constructions, now())?)
+            }
+            Self::Import(Import { new, from }) => {
+                let (name, constructions) = new.parse()?;
+                let seed = ImportedSeed::read(&from).map_err(KeyError::from)?;
+                let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
+                let part = keyring.import(name, &constructions, &seed, now())?;
+                remark(
+                    "warning: this key existed outside of the keyring; whoever had it there can still sign without being recorded.\n  \
+                     Destroy the other copies, and replace it by a new key where clients can be told of one.\n",
+                );
+                made(options, &part)
+            }
+            Self::List => {
+                let keys: Vec<Facts> = key::list(&config.keys)?.iter().map(facts).collect();
+                options.print(&keys, &table(&keys))
+            }
+            Self::Export(Export { name, format }) => {
+                let forms = forms(&key::find(&config.keys, &key_name(&name)?)?)?;
+                let text = match format {
+                    Format::Ostree => format!("{}\n", forms.ostree),
+                    Format::Ssh => format!("{}\n", forms.ssh),
+                    Format::Pem => forms.pem.clone(),
+                    Format::Hex => format!("{}\n", forms.hex),
+                };
+                options.print(&forms, &text)
+            }
+        }
+    }
+}
+
+impl New {
+    fn parse(&self) -> Result<(KeyName, Vec<Construction>), CliError> {
+        let mut constructions = Vec::new();
+        for name in &self.constructions {
+            let unknown = || CliError::Usage { what: format!("there is no construction {}", quote(name)), instead: purpose::advice(name) };
+            constructions.extend(purpose::named(name).ok_or_else(unknown)?);
+        }
+        purpose::check(&constructions).map_err(|e| CliError::Usage { what: e.to_string(), instead: "make one key for each".to_owned() })?;
+        Ok((key_name(&self.name)?, constructions))
+    }
+}
+
+fn key_name(text: &str) -> Result<KeyName, CliError> {
+    KeyName::new(text).map_err(|e| CliError::Usage { what: format!("{}: {e}", quote(text)), instead: String::new() })
+}
+
+fn made(options: &Options, part: &PublicPart) -> Result<(), CliError> {
+    let facts = facts(part);
+    let text = format!(
+        "made key {} for {}\npublic key: {}\nnext: name it in a grant of policy.toml, and start the key host anew\n",
+        facts.name,
+        facts.constructions.join(", "),
+        facts.public_key
+    );
+    options.print(&facts, &text)
+}
+
+fn facts(part: &PublicPart) -> Facts {
+    let key = &part.description;
+    let public = PublicKey::from_bytes(&key.public_key).ok();
+    Facts {
+        name: key.name.to_string(),
+        version: key.version,
+        algorithm: "ed25519",
+        constructions: key.constructions.iter().map(|c| c.name()).collect(),
+        created: key::time_text(key.created),
+        origin: part.origin.name(),
+        public_key: public.map(|k| k.to_ostree()).unwrap_or_default(),
+        key_id: public.map(|k| hex(&k.key_id())).unwrap_or_default(),
+    }
+}
+
+fn forms(part: &PublicPart) -> Result<Forms, CliError> {
+    let unusable = |e: chancery_formats::ed25519::KeyError| CliError::Usage { what: e.to_string(), instead: String::new() };
+    let key = PublicKey::from_bytes(&part.description.public_key).map_err(unusable)?;
+    Ok(Forms {
+        facts: facts(part),
+        ostree: key.to_ostree(),
+        ssh: key.to_openssh(part.description.name.as_str()),
+        pem: key.to_spki_pem(),
+        hex: hex(key.as_bytes()),
+    })
+}
+
+fn table(keys: &[Facts]) -> String {
+    if keys.is_empty() {
+        return "there are no keys; make one with `chanceryd key new NAME --for CONSTRUCTION,…`\n".to_owned();
+    }
+    let mut out = String::new();
+    for key in keys {
+        let Facts { name, version, constructions, created, origin, public_key, .. } = key;
+        let day = created.split('T').next().unwrap_or(created);
+        out.push_str(&format!("{name}  version {version}, {origin} {day}, for {}\n  {public_key}\n", constructions.join(", ")));
+    }
+    out
+}

@@ -1,0 +1,214 @@
+//! The command line.
+
+mod init;
+mod key;
+mod log;
+mod policy;
+mod run;
+
+use crate::config::{Config, ConfigError};
+use crate::key::KeyError;
+use crate::passphrase::{PassphraseError, Source};
+use crate::policy::PolicyErrors;
+use crate::serve::ServeError;
+use chancery_reqlog::{OpenError, ReadError};
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::os::fd::RawFd;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Holds keys, policy and the request log of a Chancery key host. It opens no network socket.
+#[derive(Debug, Parser)]
+#[command(
+    name = "chancery-keeper",
+    version,
+    after_help = "Example:\n  chancery-keeper key new release --for ostree-summary,ostree-commit --dir /etc/chancery\n  chancery-keeper policy check --dir /etc/chancery\n\n`chanceryd key|policy|log …` are the same commands."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// The key host's directory.
+    #[arg(long, global = true, env = "CHANCERY_DIR", default_value = ".", value_name = "DIR")]
+    dir: PathBuf,
+    /// Print facts as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Read the passphrase from a file that nobody else can read; without this the terminal is asked.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from an open file descriptor.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(RawFd).range(0..))]
+    passphrase_fd: Option<RawFd>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the keyring and the log's key; `chanceryd init` calls this.
+    #[command(after_help = "Example:\n  chancery-keeper init --dir /etc/chancery --passphrase-file /root/chancery.pass")]
+    Init,
+    /// Serve the gateway at the other end of standard input; `chanceryd serve` starts this.
+    #[command(after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass")]
+    Run,
+    /// Make, list, export and import keys.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Check policies.
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Check the request log and show its key.
+    #[command(subcommand)]
+    Log(log::Log),
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The passphrase.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    /// A key or the keyring.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A name or construction on the command line.
+    #[error("{what}{}", if instead.is_empty() { String::new() } else { format!("\n  {instead}") })]
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to write instead.
+        instead: String,
+    },
+    /// The policy cannot be read.
+    #[error("cannot read {}", path.display())]
+    PolicyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The policy has errors.
+    #[error(transparent)]
+    Policy(#[from] PolicyErrors),
+    /// A policy that was to be checked has errors, and they are printed already.
+    #[error("the policy is refused")]
+    PolicyRefused,
+    /// The request log is damaged, and what was found is printed already.
+    #[error("the request log in {} is damaged", dir.display())]
+    LogDamaged {
+        /// Its directory.
+        dir: PathBuf,
+    },
+    /// The request log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    /// The newest entries of the request log cannot be read back.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Service.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// Standard input is no gateway.
+    #[error("standard input is not a socket to a gateway of the same user; `chanceryd serve` starts the keeper")]
+    Gateway {
+        /// What the kernel says.
+        #[source]
+        source: io::Error,
+    },
+    /// Output.
+    #[error("the result could not be printed")]
+    Output(#[source] io::Error),
+}
+
+impl CliError {
+    /// 1 refused or failed, 2 usage or configuration, 4 the log misbehaved.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Usage { .. } | Self::PolicyFile { .. } | Self::Policy(_) | Self::Gateway { .. } => 2,
+            Self::Log(OpenError::Origin { .. } | OpenError::KeyMismatch { .. }) => 2,
+            Self::Log(error) if run::misbehaves(error) => 4,
+            Self::LogDamaged { .. } | Self::Read(_) => 4,
+            _ => 1,
+        }
+    }
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn run(self) -> Result<(), CliError> {
+        let options = &self.options;
+        match self.command {
+            Command::Init => init::init(options),
+            Command::Run => run::run(options),
+            Command::Key(command) => command.run(options),
+            Command::Policy(command) => command.run(options),
+            Command::Log(command) => command.run(options),
+        }
+    }
+}
+
+impl Options {
+    fn config(&self) -> Result<Config, CliError> {
+        Ok(Config::read(&self.dir)?)
+    }
+
+    fn source(&self) -> Source {
+        match (&self.passphrase_file, self.passphrase_fd) {
+            (Some(path), _) => Source::File(path.clone()),
+            (None, Some(number)) => Source::Descriptor(number),
+            (None, None) => Source::Terminal,
+        }
+    }
+
+    /// Prints `facts` as JSON when that was asked for, else the text.
+    fn print(&self, facts: &impl Serialize, text: &str) -> Result<(), CliError> {
+        if self.json {
+            let json = serde_json::to_string_pretty(facts).map_err(|e| CliError::Output(e.into()))?;
+            say(&format!("{json}\n"))
+        } else {
+            say(text)
+        }
+    }
+}
+
+fn say(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+}
+
+/// What is no result, such as warnings and progress.
+fn remark(text: &str) {
+    // Where nobody reads our errors, nothing can be done about it.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Prints an error and what caused it.
+pub fn report(error: &dyn Error) {
+    let mut text = format!("chancery-keeper: {error}\n");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("  because: {error}\n"));
+        cause = error.source();
+    }
+    remark(&text);
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}

@@ -1,0 +1,84 @@
+//! `chancery-keeper run`: opens what the keeper needs, and serves.
+
+use super::{CliError, Options, policy};
+use crate::config::Config;
+use crate::key::Keyring;
+use crate::passphrase::{Passphrase, Source};
+use crate::record::Recorder;
+use crate::serve::{House, Limits, serve};
+use chancery_reqlog::{Log, LogConfig, OpenError};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use tracing_subscriber::EnvFilter;
+
+/// Serves the gateway at the other end of standard input.
+pub(super) fn run(options: &Options) -> Result<(), CliError> {
+    let filter = EnvFilter::try_from_env("CHANCERY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let socket = gateway()?;
+    let config = options.config()?;
+    let policy = policy::read(&config.policy)?;
+    let source = options.source();
+    if source == Source::Descriptor(0) {
+        let what = "--passphrase-fd 0 is the channel to the gateway".to_owned();
+        return Err(CliError::Usage { what, instead: "pass the passphrase on another descriptor".to_owned() });
+    }
+    let passphrase = Passphrase::existing(&source)?;
+    let keyring = Keyring::open(&config.keys, &passphrase)?;
+    drop(passphrase);
+    let keys = keyring.open_keys()?;
+    for warning in policy.warnings().iter().chain(&policy.check_keys(&keys.descriptions())) {
+        tracing::warn!("{warning}");
+    }
+    let (recorder, reader, log_vkey, dropped_bytes) = open_log(&config, &keyring)?;
+    drop(keyring);
+    let limits = Limits { max_content: config.limits.max_content, spool: config.limits.spool, in_flight: config.limits.in_flight };
+    Ok(serve(socket, House { policy, keys, recorder, reader, log_vkey, dropped_bytes, limits })?)
+}
+
+/// A log that contradicts itself or what others hold is not written any more; what is published is still served.
+fn open_log(config: &Config, keyring: &Keyring) -> Result<(Recorder, chancery_reqlog::Reader, String, u64), CliError> {
+    let key = keyring.log_key()?;
+    let vkey = key.verifier_key().clone();
+    let log_config = LogConfig {
+        segment_bytes: config.limits.segment,
+        publish_interval: config.limits.publish_interval,
+        remember_requests: config.limits.remember_requests,
+        ..LogConfig::new(&config.log, &config.origin)
+    };
+    let remember = usize::try_from(config.limits.remember_requests).unwrap_or(usize::MAX);
+    match Log::open(log_config, Box::new(key), vkey.clone()) {
+        Ok((log, recovery)) => {
+            if recovery.dropped_bytes > 0 {
+                tracing::warn!(bytes = recovery.dropped_bytes, "a record that was never acknowledged was cut off, and is dropped");
+            }
+            let reader = log.reader();
+            Ok((Recorder::new(log, remember)?, reader, vkey.to_string(), recovery.dropped_bytes))
+        }
+        Err(refused) if misbehaves(&refused) => {
+            super::report(&refused);
+            tracing::error!("nothing will be signed; only reads are served");
+            let Ok(reader) = Log::open_read_only(&config.log, &vkey) else { return Err(refused.into()) };
+            Ok((Recorder::closed(refused.to_string(), reader.clone()), reader, vkey.to_string(), 0))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Whether the log itself is at fault, and not the configuration, the disk or another process.
+pub(super) const fn misbehaves(error: &OpenError) -> bool {
+    use OpenError as E;
+    !matches!(error, E::Locked { .. } | E::Origin { .. } | E::KeyMismatch { .. } | E::Full { .. } | E::Io { .. } | E::Durable(_))
+}
+
+/// The socket on standard input; the other end must belong to the same user or to root.
+fn gateway() -> Result<UnixStream, CliError> {
+    let not_ours = |source| CliError::Gateway { source };
+    let input: OwnedFd = io::stdin().as_fd().try_clone_to_owned().map_err(not_ours)?;
+    let peer = rustix::net::sockopt::socket_peercred(&input).map_err(|e| not_ours(e.into()))?;
+    if peer.uid != rustix::process::geteuid() && !peer.uid.is_root() {
+        return Err(not_ours(io::Error::from(io::ErrorKind::PermissionDenied)));
+    }
+    Ok(UnixStream::from(input))
+}
