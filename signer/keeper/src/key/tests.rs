@@ -2,7 +2,7 @@ use super::seal::Cost;
 use super::*;
 use crate::passphrase::Passphrase;
 use chancery_channel::{KeyName, KeyState};
-use chancery_formats::Construction::{self, OstreeCommitEd25519 as Commit, OstreeSummaryEd25519 as Summary, Sshsig};
+use chancery_formats::Construction::{OstreeCommitEd25519 as Commit, OstreeSummaryEd25519 as Summary, Sshsig};
 use chancery_tlog::{Checkpoint, NoteSigner, sign_note};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
