@@ -1,12 +1,15 @@
 //! Takes connections in: so many and no more, each with a deadline for its handshake.
 
-use crate::identity::{IdentityError, Peer, principal};
+mod guests;
+
+use crate::identity::Peer;
+use guests::{Guest, Guests};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -15,15 +18,20 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
+/// How long to wait when the system has no more file descriptors.
+const BACKOFF: Duration = Duration::from_millis(200);
+/// Connections whose handshake is done and that tonic has not taken yet.
+const READY: usize = 16;
+
 /// Bounds of what is taken in.
 #[derive(Debug, Clone, Copy)]
 pub struct AcceptLimits {
     /// Connections that may be open at once.
     pub connections: usize,
+    /// Of these, connections of one principal.
+    pub per_principal: usize,
     /// A handshake takes no longer than this.
     pub handshake_timeout: Duration,
-    /// How long to wait when the system has no more file descriptors.
-    pub backoff: Duration,
 }
 
 /// A connection whose handshake is done.
@@ -31,65 +39,76 @@ pub struct Connection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
     _place: OwnedSemaphorePermit,
+    _guest: Guest,
+}
+
+/// What each handshake needs.
+#[derive(Clone)]
+struct Door {
+    acceptor: TlsAcceptor,
+    timeout: Duration,
+    guests: Guests,
+    ready: mpsc::Sender<io::Result<Connection>>,
 }
 
 /// Accepts until the receiving end is dropped.
 pub fn accept(listener: TcpListener, acceptor: TlsAcceptor, limits: AcceptLimits) -> ReceiverStream<io::Result<Connection>> {
-    let (ready, connections) = mpsc::channel(16);
-    tokio::spawn(async move {
-        let places = Arc::new(Semaphore::new(limits.connections));
-        loop {
-            // Waiting for a place before accepting leaves the rest in the kernel's queue, at no cost to us.
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-            let (tcp, address) = tokio::select! {
-                () = ready.closed() => break,
-                accepted = listener.accept() => match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::select! {
-                            () = ready.closed() => break,
-                            () = after(limits.backoff) => continue,
-                        }
-                    }
-                },
-            };
-            tokio::spawn(greet(tcp, address, acceptor.clone(), limits.handshake_timeout, place, ready.clone()));
-        }
-    });
+    let (ready, connections) = mpsc::channel(READY);
+    let door = Door { acceptor, timeout: limits.handshake_timeout, guests: Guests::new(limits.per_principal), ready };
+    tokio::spawn(keep_door(listener, door, limits.connections));
     ReceiverStream::new(connections)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the system is out of file descriptors, and says nothing when it has some again")]
-async fn after(time: Duration) {
-    tokio::time::sleep(time).await;
+async fn keep_door(listener: TcpListener, door: Door, connections: usize) {
+    let places = Arc::new(Semaphore::new(connections));
+    loop {
+        // Waiting for a place before accepting leaves the rest in the kernel's queue, at no cost to us.
+        let place = tokio::select! {
+            () = door.ready.closed() => return,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        let Ok(place) = place else { return };
+        let accepted = tokio::select! {
+            () = door.ready.closed() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((tcp, address)) => drop(tokio::spawn(door.clone().greet(tcp, address, place))),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                // The system is out of file descriptors, and says nothing when it has some again.
+                drop(tokio::time::timeout(BACKOFF, door.ready.closed()).await);
+            }
+        }
+    }
 }
 
-async fn greet(
-    tcp: TcpStream,
-    address: SocketAddr,
-    acceptor: TlsAcceptor,
-    timeout: Duration,
-    place: OwnedSemaphorePermit,
-    ready: mpsc::Sender<io::Result<Connection>>,
-) {
-    // tonic sets this on sockets that it accepts itself only; without it a small call takes 40 ms.
-    if let Err(error) = tcp.set_nodelay(true) {
-        tracing::debug!(%address, %error, "TCP_NODELAY could not be set");
-    }
-    match tokio::time::timeout(timeout, acceptor.accept(tcp)).await {
-        Err(_) => tracing::info!(%address, "a handshake took too long"),
-        Ok(Err(error)) => tracing::info!(%address, %error, "a handshake failed"),
-        Ok(Ok(stream)) => {
-            let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-            let principal = leaf.map_or(Err(IdentityError::Unreadable), |leaf| principal(leaf));
-            match &principal {
-                Ok(principal) => tracing::debug!(%address, %principal, "connected"),
-                Err(error) => tracing::warn!(%address, %error, "connected, but names no principal"),
-            }
-            // The receiver is gone when the gateway stops.
-            drop(ready.send(Ok(Connection { stream, peer: Peer { address, principal }, _place: place })).await);
+impl Door {
+    async fn greet(self, tcp: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
+        // tonic sets this on sockets that it accepts itself only; without it a small call takes 40 ms.
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(%address, %error, "TCP_NODELAY could not be set");
         }
+        let stream = match tokio::time::timeout(self.timeout, self.acceptor.accept(tcp)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return tracing::info!(%address, %error, "a handshake failed"),
+            Err(_) => return tracing::info!(%address, "a handshake took too long"),
+        };
+        let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let peer = Peer::new(address, leaf.map_or(&[], |leaf| leaf));
+        let name = match peer.principal(SystemTime::now()) {
+            Ok(principal) => principal.as_str(),
+            Err(error) => {
+                tracing::warn!(%address, %error, "connected, but names no principal");
+                ""
+            }
+        };
+        let Some(guest) = self.guests.enter(name) else {
+            return tracing::warn!(%address, principal = name, "closed: this principal has connections_per_principal connections already");
+        };
+        tracing::debug!(%address, principal = name, "connected");
+        // The receiver is gone when the gateway stops.
+        drop(self.ready.send(Ok(Connection { stream, peer, _place: place, _guest: guest })).await);
     }
 }
 

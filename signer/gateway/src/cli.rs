@@ -133,16 +133,27 @@ pub enum CliError {
 impl CliError {
     /// 1 for what failed, 2 for what has to be configured otherwise.
     #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
             Self::Admin(AdminError::Config(_) | AdminError::Name { .. } | AdminError::Exists { .. })
             | Self::Serve(ServeError::Config(_) | ServeError::Tls(_)) => 2,
+            // The keeper may have been refused its own part of the configuration, or its policy.
+            Self::Serve(ServeError::NotReady { status, .. }) => match status.code() {
+                Some(2) => 2,
+                _ => 1,
+            },
             _ => 1,
         }
     }
 }
 
 impl Unlock {
+    /// Whether the keeper has to ask somebody.
+    #[must_use]
+    pub const fn asks_the_terminal(&self) -> bool {
+        self.passphrase_file.is_none() && self.passphrase_fd.is_none()
+    }
+
     /// The same options, for the keeper.
     #[must_use]
     pub fn arguments(&self) -> Vec<OsString> {

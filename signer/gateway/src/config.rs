@@ -1,9 +1,9 @@
 //! `signer.toml`, as far as it is the gateway's.
 
 mod fault;
-mod value;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use chancery_channel::MAX_FRAME;
 use serde::{Deserialize, de};

@@ -1,13 +1,16 @@
 //! Starts the keeper, and hands over to it what is its own.
 
 use crate::cli::Unlock;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::process::Child;
+use tokio::time::timeout;
 
 const PROGRAM: &str = "chancery-keeper";
 
@@ -32,6 +35,9 @@ pub enum KeeperError {
     /// No socket pair.
     #[error("no channel to the keeper could be made")]
     Channel(#[source] io::Error),
+    /// The system does not say how it ended.
+    #[error("the end of the keeper could not be waited for")]
+    Wait(#[source] io::Error),
 }
 
 /// Where the keeper's program is: as named, or beside this one.
@@ -41,28 +47,55 @@ pub fn program(named: Option<&Path>) -> PathBuf {
     named.map(Path::to_owned).or_else(beside).unwrap_or_else(|| PROGRAM.into())
 }
 
-/// Starts the keeper with one end of a socket pair as its standard input.
-///
-/// It gets a process group of its own: a Ctrl-C at the terminal stops the gateway, which drains and then lets the keeper go.
-///
-/// # Errors
-/// [`KeeperError`].
-pub fn spawn(program: &Path, dir: &Path, unlock: &Unlock) -> Result<(Child, UnixStream), KeeperError> {
-    let (ours, its) = std::os::unix::net::UnixStream::pair().map_err(KeeperError::Channel)?;
-    ours.set_nonblocking(true).map_err(KeeperError::Channel)?;
-    let ours = UnixStream::from_std(ours).map_err(KeeperError::Channel)?;
-    let mut command = Command::new(program);
-    command
-        .arg("run")
-        .arg("--dir")
-        .arg(dir)
-        .args(unlock.arguments())
-        .stdin(Stdio::from(OwnedFd::from(its)))
-        .stdout(Stdio::null())
-        .process_group(0);
-    let child =
-        tokio::process::Command::from(command).spawn().map_err(|source| KeeperError::Start { program: program.to_owned(), source })?;
-    Ok((child, ours))
+/// A running keeper.
+pub struct Keeper {
+    child: Child,
+}
+
+impl Keeper {
+    /// Starts the keeper with one end of a socket pair as its standard input; returns the other.
+    ///
+    /// It gets a process group of its own, so that a Ctrl-C at the terminal stops the gateway, which drains and then lets the keeper
+    /// go; unless it is to ask for a passphrase, for only the group in the foreground may read the terminal.
+    ///
+    /// # Errors
+    /// [`KeeperError`].
+    pub fn start(program: &Path, dir: &Path, unlock: &Unlock) -> Result<(Self, UnixStream), KeeperError> {
+        let (ours, its) = std::os::unix::net::UnixStream::pair().map_err(KeeperError::Channel)?;
+        ours.set_nonblocking(true).map_err(KeeperError::Channel)?;
+        let ours = UnixStream::from_std(ours).map_err(KeeperError::Channel)?;
+        let mut command = Command::new(program);
+        command.arg("run").arg("--dir").arg(dir).args(unlock.arguments()).stdin(Stdio::from(OwnedFd::from(its))).stdout(Stdio::null());
+        if !unlock.asks_the_terminal() {
+            command.process_group(0);
+        }
+        let spawned = tokio::process::Command::from(command).spawn();
+        let child = spawned.map_err(|source| KeeperError::Start { program: program.to_owned(), source })?;
+        Ok((Self { child }, ours))
+    }
+
+    /// Waits for its end, which comes after its channel was closed; makes an end of it when that takes longer than `patience`.
+    ///
+    /// # Errors
+    /// [`KeeperError::Wait`].
+    pub async fn end(mut self, patience: Duration) -> Result<ExitStatus, KeeperError> {
+        if let Ok(ended) = timeout(patience, self.child.wait()).await {
+            return ended.map_err(KeeperError::Wait);
+        }
+        // Whatever it acknowledged is durable: it may be killed at any time.
+        tracing::error!("the keeper did not end; it is killed");
+        self.child.kill().await.map_err(KeeperError::Wait)?;
+        self.child.wait().await.map_err(KeeperError::Wait)
+    }
+
+    /// Stops a keeper that does not read its channel yet.
+    pub async fn stop(self, patience: Duration) {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
+            tracing::warn!(%error, "the keeper could not be told to stop");
+        }
+        drop(self.end(patience).await);
+    }
 }
 
 /// Becomes the keeper's program, with these arguments. Returns only when that fails.

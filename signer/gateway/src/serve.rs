@@ -1,32 +1,23 @@
-//! The gateway at work.
+//! `chanceryd serve`: the process around the server. Starts the keeper, says when it is ready, and stops both in order.
 
-use crate::accept::{AcceptLimits, accept};
 use crate::cli::Unlock;
-use crate::config::{ConfigError, Gateway, Limits};
-use crate::keeper::{self, KeeperError};
+use crate::config::{ConfigError, Gateway};
+use crate::keeper::{Keeper, KeeperError};
 use crate::link::{GreetingError, KeeperState, Link};
-use crate::services::{CallLimits, Keys, RequestLog, Signing};
+use crate::server::Server;
 use crate::tls::{self, TlsError};
-use chancery_channel::{KeyState, Ready};
-use chancery_proto::v1::key_service_server::KeyServiceServer;
-use chancery_proto::v1::request_log_service_server::RequestLogServiceServer;
-use chancery_proto::v1::signing_service_server::SigningServiceServer;
+use chancery_channel::Ready;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
-use tonic::transport::Server;
-use tonic::transport::server::Router;
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
+use std::process::ExitStatus;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Windows for content; small calls do not notice them.
-const WINDOW: u32 = 2 * 1024 * 1024;
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
+/// Connections that the kernel holds for us until we take them.
+const BACKLOG: u32 = 1024;
+/// File descriptors for everything that is no connection.
+const OWN_FILES: u64 = 64;
 
 /// Why service ended with a failure.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +32,14 @@ pub enum ServeError {
     #[error(transparent)]
     Keeper(#[from] KeeperError),
     /// The keeper did not greet.
-    #[error(transparent)]
-    Greeting(#[from] GreetingError),
+    #[error("not started; the keeper ended with {status}")]
+    NotReady {
+        /// How it ended.
+        status: ExitStatus,
+        /// What was seen of it.
+        #[source]
+        source: GreetingError,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}; choose another listen in signer.toml, or stop what listens there")]
     Listen {
@@ -59,8 +56,16 @@ pub enum ServeError {
     #[error("the gRPC server failed")]
     Transport(#[source] tonic::transport::Error),
     /// The keeper ended while it was needed.
-    #[error("the keeper ended; its message is above. Start again: whatever was acknowledged is recorded, and clients send the rest again")]
-    KeeperEnded,
+    #[error(
+        "the keeper ended with {0}; its message is above. Start again: whatever was acknowledged is recorded, and clients send the rest again"
+    )]
+    KeeperEnded(ExitStatus),
+}
+
+/// Why service ends.
+enum End {
+    Signal,
+    KeeperGone,
 }
 
 /// Serves a key host's directory until a signal comes or the keeper ends.
@@ -69,58 +74,70 @@ pub enum ServeError {
 /// [`ServeError`].
 pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeError> {
     let config = Gateway::read(dir)?;
+    let limits = &config.limits;
     let tls = tls::server(&config.server_certificate, &config.server_key, &config.client_ca)?;
     let mut signals = Signals::new().map_err(ServeError::Process)?;
-    let (mut child, socket) = keeper::spawn(program, dir, unlock)?;
-    let (link, ready) = Link::open(socket).await?;
-    let listen = |source| ServeError::Listen { address: config.listen, source };
-    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
-
-    let (reporter, health) = tonic_health::server::health_reporter();
-    report(&reporter, &ready, &link.health().borrow().clone()).await;
-    let limits = AcceptLimits {
-        connections: config.limits.connections,
-        handshake_timeout: config.limits.handshake_timeout.0,
-        backoff: ACCEPT_BACKOFF,
+    // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
+    let socket = reserve(config.listen)?;
+    make_room_for(limits.connections);
+    let (keeper, channel) = Keeper::start(program, dir, unlock)?;
+    let opened = tokio::select! {
+        opened = Link::open(channel) => opened,
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping before the keeper was ready");
+            keeper.stop(limits.drain_timeout).await;
+            return Ok(());
+        }
     };
-    let connections = accept(listener, TlsAcceptor::from(tls), limits);
-    let (stop, stopped) = watch::channel(false);
-    let router = router(&config.limits, &link).add_service(health);
-    let server = tokio::spawn(router.serve_with_incoming_shutdown(connections, wait_for(stopped)));
-
+    let (link, ready) = match opened {
+        Ok(opened) => opened,
+        Err(source) => return Err(ServeError::NotReady { status: keeper.end(limits.drain_timeout).await?, source }),
+    };
+    let listen = |source| ServeError::Listen { address: config.listen, source };
+    let listener = socket.listen(BACKLOG).map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let server = start(listener, tls, &link, &ready, &config).await;
     announce(address).map_err(ServeError::Process)?;
-    let ended = until_told(&mut signals, &link, &reporter, &ready).await;
-    stop.send_replace(true);
-    match tokio::time::timeout(config.limits.drain_timeout.0, server).await {
-        Ok(Ok(served)) => served.map_err(ServeError::Transport)?,
-        Ok(Err(error)) => tracing::error!(%error, "the server ended by a fault"),
-        Err(_) => tracing::warn!("requests were still under way at the end of drain_timeout"),
-    }
-    // The keeper ends when its socket closes, after it recorded that it stops.
+
+    let end = until_told(&mut signals, &link).await;
+    let drained = server.drain(limits.drain_timeout).await;
+    // The keeper ends when its channel closes, after it recorded that it stops.
     link.hang_up();
-    let status = child.wait().await.map_err(ServeError::Process)?;
+    let status = keeper.end(limits.drain_timeout).await?;
     tracing::info!(%status, "the keeper ended");
-    ended
+    drained.map_err(ServeError::Transport)?;
+    match end {
+        End::Signal if status.success() => Ok(()),
+        End::Signal | End::KeeperGone => Err(ServeError::KeeperEnded(status)),
+    }
 }
 
-fn router(limits: &Limits, link: &Link) -> Router {
-    let calls = CallLimits {
-        max_content: limits.max_content.0,
-        request_timeout: limits.request_timeout.0,
-        stall_timeout: limits.stall_timeout.0,
-        batch_in_flight: limits.batch_in_flight,
-    };
-    let message = limits.max_message.as_usize();
-    Server::builder()
-        .max_concurrent_streams(limits.streams_per_connection)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
-        .http2_keepalive_interval(Some(limits.keepalive_interval.0))
-        .http2_keepalive_timeout(Some(limits.keepalive_timeout.0))
-        .add_service(SigningServiceServer::new(Signing::new(link.clone(), calls, limits.in_flight)).max_decoding_message_size(message))
-        .add_service(KeyServiceServer::new(Keys::new(link.clone())))
-        .add_service(RequestLogServiceServer::new(RequestLog::new(link.clone())))
+async fn start(listener: TcpListener, tls: std::sync::Arc<rustls::ServerConfig>, link: &Link, ready: &Ready, config: &Gateway) -> Server {
+    tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
+    Server::start(listener, tls, link, ready, &config.limits).await
+}
+
+/// Takes the address without listening on it.
+fn reserve(address: SocketAddr) -> Result<TcpSocket, ServeError> {
+    let listen = |source| ServeError::Listen { address, source };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(listen)?;
+    socket.set_reuseaddr(true).map_err(listen)?;
+    socket.bind(address).map_err(listen)?;
+    Ok(socket)
+}
+
+/// Raises the soft limit of open files, as far as it goes; the usual 1,024 are not enough for as many connections.
+fn make_room_for(connections: u32) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = u64::from(connections).saturating_add(OWN_FILES);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|soft| soft >= wanted) {
+        return;
+    }
+    let possible = maximum.map_or(wanted, |hard| hard.min(wanted));
+    if setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum }).is_err() || possible < wanted {
+        tracing::warn!(possible, wanted, "fewer files may be open than connections allows; raise LimitNOFILE, or lower connections");
+    }
 }
 
 /// The one line on standard output that says where the key host is to be reached.
@@ -130,54 +147,23 @@ fn announce(address: SocketAddr) -> io::Result<()> {
     out.flush()
 }
 
-async fn wait_for(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is the end as well.
-    drop(stopped.wait_for(|stop| *stop).await);
-}
-
-/// Waits for a signal or for the keeper's end, and keeps health true meanwhile.
-async fn until_told(signals: &mut Signals, link: &Link, reporter: &HealthReporter, ready: &Ready) -> Result<(), ServeError> {
-    let mut health = link.health();
-    loop {
-        tokio::select! {
-            name = signals.next() => {
-                tracing::info!(signal = name, "stopping: requests under way go on, new ones are refused");
-                for service in services(ready) {
-                    reporter.set_service_status(service, ServingStatus::NotServing).await;
-                }
-                return Ok(());
-            }
-            changed = health.changed() => {
-                let state = health.borrow_and_update().clone();
-                report(reporter, ready, &state).await;
-                if changed.is_err() || state == KeeperState::Gone {
-                    return Err(ServeError::KeeperEnded);
-                }
-            }
+async fn until_told(signals: &mut Signals, link: &Link) -> End {
+    let mut keeper = link.keeper();
+    tokio::select! {
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping: requests under way go on, new ones are refused");
+            End::Signal
+        }
+        _ = keeper.wait_for(|state| *state == KeeperState::Gone) => {
+            tracing::error!("the keeper is gone");
+            End::KeeperGone
         }
     }
 }
 
-/// One service name for each key, and the empty name for the key host as a whole.
-fn services(ready: &Ready) -> impl Iterator<Item = String> {
-    std::iter::once(String::new()).chain(ready.keys.iter().map(|k| k.name.to_string()))
-}
-
-async fn report(reporter: &HealthReporter, ready: &Ready, state: &KeeperState) {
-    if let KeeperState::ReadOnly(why) = state {
-        tracing::error!(why, "the keeper signs nothing; reads are served");
-    }
-    let signing = *state == KeeperState::Signing;
-    reporter.set_service_status("", if signing { ServingStatus::Serving } else { ServingStatus::NotServing }).await;
-    for key in &ready.keys {
-        let serving = signing && key.state == KeyState::Open;
-        reporter.set_service_status(key.name.as_str(), if serving { ServingStatus::Serving } else { ServingStatus::NotServing }).await;
-    }
-}
-
 struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 impl Signals {

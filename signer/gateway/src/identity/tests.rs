@@ -28,7 +28,7 @@ fn raw(tag: u8, value: &[u8]) -> Vec<u8> {
 
 #[test]
 fn one_exact_uri_or_dns_name_is_a_principal() {
-    let name = |sans| principal(&certificate(sans, None)).unwrap().to_string();
+    let name = |sans| identify(&certificate(sans, None)).unwrap().principal.to_string();
     assert_eq!(name(vec![uri("spiffe://example.org/publisher/web1")]), "spiffe://example.org/publisher/web1");
     assert_eq!(name(vec![dns("web1.example.org")]), "web1.example.org");
 }
@@ -48,7 +48,7 @@ fn everything_else_names_nobody() {
         ("lower case", vec![uri("SPIFFE://example.org/a")]),
     ];
     for (why, sans) in cases {
-        let refused = principal(&certificate(sans, None)).unwrap_err().to_string();
+        let refused = identify(&certificate(sans, None)).unwrap_err().to_string();
         assert!(refused.contains(why), "{refused} should say {why}");
     }
 }
@@ -58,7 +58,7 @@ fn a_name_with_an_interior_nul_is_refused_and_not_cut_off() {
     const DNS: u8 = 0x82;
     const URI: u8 = 0x86;
     for (tag, name) in [(DNS, &b"web1.example.org\0.evil.example"[..]), (URI, b"spiffe://example.org/a\0b")] {
-        assert!(principal(&certificate(Vec::new(), Some(raw(tag, name)))).is_err());
+        assert!(identify(&certificate(Vec::new(), Some(raw(tag, name)))).is_err());
     }
 }
 
@@ -66,7 +66,7 @@ fn a_name_with_an_interior_nul_is_refused_and_not_cut_off() {
 fn bytes_that_are_no_certificate_name_nobody() {
     let good = certificate(vec![uri("spiffe://example.org/a")], None);
     for end in 0..good.len() {
-        assert!(principal(&good[..end]).is_err());
+        assert!(identify(&good[..end]).is_err());
     }
-    assert!(principal(&[good, vec![0]].concat()).is_err());
+    assert!(identify(&[good, vec![0]].concat()).is_err());
 }

@@ -75,11 +75,16 @@ impl SigningService for Signing {
     }
 }
 
+/// Waits until no more requests are to be taken.
+pub async fn until(mut stopping: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is the end as well.
+    drop(stopping.wait_for(|stop| *stop).await);
+}
+
 /// Lets calls through that come from somebody; for services that do not look at who asks.
 ///
 /// # Errors
 /// Says why the connection's certificate names nobody.
-#[expect(clippy::result_large_err, reason = "the signature of tonic's interceptors")]
 pub fn known_only(request: Request<()>) -> Result<Request<()>, Status> {
     principal(&request)?;
     Ok(request)

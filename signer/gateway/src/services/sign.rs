@@ -100,7 +100,10 @@ async fn next(limits: &CallLimits, parts: &mut Streaming<SignRequest>) -> Result
 
 fn stalled(limits: &CallLimits) -> Status {
     let limit = limits.stall_timeout;
-    wire::late("stalled", format!("nothing came for {limit:?}, the stall_timeout of this key host; send the request again, with the same id"))
+    wire::late(
+        "stalled",
+        format!("nothing came for {limit:?}, the stall_timeout of this key host; send the request again, with the same id"),
+    )
 }
 
 fn invalid(reason: &str, message: &str) -> Status {

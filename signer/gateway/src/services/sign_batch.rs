@@ -1,7 +1,7 @@
 //! Many small things on one stream: one task reads the requests of a stream, and nothing is spawned for each.
 
 use super::sign::too_large;
-use super::{CallLimits, Signing, unanswered, unexpected};
+use super::{CallLimits, Signing, unanswered, unexpected, until};
 use crate::identity::Peer;
 use crate::link::LinkError;
 use crate::wire;
@@ -16,7 +16,6 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
-use tracing::field::display;
 
 /// The content of one request of a batch, at most, in bytes; larger content goes through `Sign`.
 const CONTENT_MAX: u64 = 64 * 1024;
@@ -73,12 +72,11 @@ struct Reader {
 }
 
 async fn read(reader: Reader, mut requests: Streaming<SignBatchRequest>) {
-    let mut stopping = reader.signing.stopping.clone();
-    let mut stopping = pin!(stopping.wait_for(|stop| *stop));
+    let mut stopping = pin!(until(reader.signing.stopping.clone()));
     loop {
         let request = tokio::select! {
             biased;
-            _ = &mut stopping => return reader.stop().await,
+            () = &mut stopping => return reader.stop().await,
             request = reader.next(&mut requests) => request,
         };
         match request {
@@ -157,12 +155,12 @@ fn response(answered: Answered) -> SignBatchResponse {
     let Answered { number, request_id, answer } = answered;
     let outcome = match answer {
         Ok(Answer::Signed(signed)) => {
-            tracing::debug!(request_id = request_id.map(display), entry = signed.entry_index, "signed");
+            tracing::debug!(request_id = request_id.map(tracing::field::display), entry = signed.entry_index, "signed");
             Outcome::Signed(wire::signed(signed))
         }
         Ok(other) => {
             let refusal = unexpected(other, request_id);
-            tracing::debug!(request_id = request_id.map(display), reason = refusal.reason, "not signed");
+            tracing::debug!(request_id = request_id.map(tracing::field::display), reason = refusal.reason, "not signed");
             Outcome::Refusal(wire::refusal(refusal))
         }
         Err(error) => Outcome::Refusal(wire::refusal(unanswered(&error))),

@@ -21,7 +21,7 @@ fn header() -> v1::SignHeader {
 
 #[test]
 fn each_malformed_field_is_named() {
-    assert!(request(&publisher(), header()).is_ok());
+    assert!(request(publisher(), header()).is_ok());
     type Spoil = fn(&mut v1::SignHeader);
     let wrong: [(&str, Spoil); 6] = [
         ("request_id", |h| h.request_id = vec![7; 15].into()),
@@ -37,7 +37,7 @@ fn each_malformed_field_is_named() {
     for (field, spoil) in wrong {
         let mut h = header();
         spoil(&mut h);
-        assert_eq!(request(&publisher(), h).unwrap_err().field, field);
+        assert_eq!(request(publisher(), h).unwrap_err().field, field);
     }
 }
 
@@ -62,12 +62,12 @@ proptest! {
     #[test]
     fn any_bytes_are_a_request_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         if let Ok(header) = v1::SignHeader::decode(bytes.as_slice()) {
-            let _ = request(&publisher(), header);
+            let _ = request(publisher(), header);
         }
     }
 
     #[test]
     fn any_text_in_any_field_is_a_request_or_an_error(key in ".{0,80}", construction in ".{0,30}", subject in ".{0,300}") {
-        let _ = request(&publisher(), v1::SignHeader { key, construction, subject, ..header() });
+        let _ = request(publisher(), v1::SignHeader { key, construction, subject, ..header() });
     }
 }

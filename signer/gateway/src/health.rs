@@ -1,0 +1,112 @@
+//! `grpc.health.v1`: one service name for each key, and the empty name for the key host as a whole. Green means that it signs.
+
+use crate::link::{KeeperState, Link};
+use chancery_channel::{KeyState, Ready, ToKeeper};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+/// The name of the key host as a whole.
+const WHOLE: &str = "";
+
+/// Keeps what clients are told true.
+#[derive(Clone)]
+pub struct Health {
+    reporter: HealthReporter,
+    /// Each key, and whether it is open.
+    keys: Vec<(String, bool)>,
+}
+
+/// How often the keeper is asked whether it lives, and how long it may take to answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Pulse {
+    /// Time between two questions.
+    pub every: Duration,
+    /// A keeper that takes longer counts as hung.
+    pub patience: Duration,
+}
+
+impl Health {
+    /// Nothing serves yet.
+    pub async fn new(reporter: HealthReporter, ready: &Ready) -> Self {
+        let keys = ready.keys.iter().map(|k| (k.name.to_string(), k.state == KeyState::Open)).collect();
+        let health = Self { reporter, keys };
+        health.tell(false).await;
+        health
+    }
+
+    /// Follows the keeper's state until it is gone. The keeper is asked now and then, because one that hangs says nothing.
+    pub async fn follow(&self, link: &Link, pulse: Pulse) {
+        let mut state = link.keeper();
+        let (beat, mut beats) = watch::channel(true);
+        let asking = ask_again_and_again(link, pulse, &beat);
+        let following = async {
+            loop {
+                let now = state.borrow_and_update().clone();
+                let alive = *beats.borrow_and_update();
+                if let KeeperState::ReadOnly(why) = &now {
+                    tracing::error!(why, "the keeper signs nothing; reads are served");
+                }
+                self.tell(alive && now == KeeperState::Signing).await;
+                if now == KeeperState::Gone {
+                    return;
+                }
+                tokio::select! {
+                    _ = state.changed() => {}
+                    _ = beats.changed() => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = asking => {}
+            () = following => {}
+        }
+    }
+
+    /// Nothing serves any more.
+    pub async fn stop(&self) {
+        self.tell(false).await;
+    }
+
+    /// Ends the streams of those who watch, which would keep their connections open.
+    pub async fn forget(mut self) {
+        self.reporter.clear_service_status(WHOLE).await;
+        for (key, _) in &self.keys {
+            self.reporter.clear_service_status(key).await;
+        }
+    }
+
+    async fn tell(&self, signing: bool) {
+        let status = |serving| if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        self.reporter.set_service_status(WHOLE, status(signing)).await;
+        for (key, open) in &self.keys {
+            self.reporter.set_service_status(key, status(signing && *open)).await;
+        }
+    }
+}
+
+/// Never returns.
+async fn ask_again_and_again(link: &Link, pulse: Pulse, beat: &watch::Sender<bool>) {
+    let mut clock = interval(pulse.every);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        let alive = timeout(pulse.patience, answers(link)).await.unwrap_or(false);
+        let changed = beat.send_if_modified(|was| std::mem::replace(was, alive) != alive);
+        match (changed, alive) {
+            (true, false) => tracing::error!("the keeper does not answer; health says NOT_SERVING until it does"),
+            (true, true) => tracing::info!("the keeper answers again"),
+            (false, _) => {}
+        }
+    }
+}
+
+/// Any answer is a sign of life.
+async fn answers(link: &Link) -> bool {
+    match link.call(|id| ToKeeper::Checkpoint { id }) {
+        Ok(mut call) => call.answer().await.is_ok(),
+        Err(_) => false,
+    }
+}

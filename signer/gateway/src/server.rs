@@ -1,0 +1,109 @@
+//! The gRPC server over a link to a keeper: from accepting connections to the last answer.
+
+use crate::accept::{AcceptLimits, accept};
+use crate::config::Limits;
+use crate::health::{Health, Pulse};
+use crate::link::Link;
+use crate::services::{CallLimits, Keys, RequestLog, Signing, known_only, until};
+use chancery_channel::Ready;
+use chancery_proto::v1::key_service_server::KeyServiceServer;
+use chancery_proto::v1::request_log_service_server::RequestLogServiceServer;
+use chancery_proto::v1::signing_service_server::SigningServiceServer;
+use rustls::ServerConfig;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport;
+use tonic::transport::server::Router;
+
+/// Content of one stream that may be on its way, in bytes; small calls do not notice it.
+const STREAM_WINDOW: u32 = 2 << 20;
+/// And of one connection: one stream whose content has to wait does not stop the others.
+const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Requests that are no content are small.
+const QUESTION_MAX: usize = 4096;
+
+/// A server at work.
+pub struct Server {
+    stopping: watch::Sender<bool>,
+    health: Health,
+    serving: JoinHandle<Result<(), transport::Error>>,
+    following: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves what comes to `listener`.
+    pub async fn start(listener: TcpListener, tls: Arc<ServerConfig>, link: &Link, ready: &Ready, limits: &Limits) -> Self {
+        let (reporter, health_service) = tonic_health::server::health_reporter();
+        let health = Health::new(reporter, ready).await;
+        let (stopping, stopped) = watch::channel(false);
+        let router = router(limits, link, stopped.clone()).add_service(InterceptedService::new(health_service, known_only));
+        let accept_limits = AcceptLimits {
+            connections: count(limits.connections),
+            per_principal: count(limits.connections_per_principal),
+            handshake_timeout: limits.handshake_timeout,
+        };
+        let connections = accept(listener, TlsAcceptor::from(tls), accept_limits);
+        let serving = tokio::spawn(router.serve_with_incoming_shutdown(connections, until(stopped)));
+        let following = {
+            let (health, link) = (health.clone(), link.clone());
+            let pulse = Pulse { every: limits.keepalive_interval, patience: limits.keepalive_timeout };
+            tokio::spawn(async move { health.follow(&link, pulse).await })
+        };
+        Self { stopping, health, serving, following }
+    }
+
+    /// Takes nothing new, lets calls under way go on for so long, and ends.
+    ///
+    /// # Errors
+    /// The server failed before.
+    pub async fn drain(mut self, patience: Duration) -> Result<(), transport::Error> {
+        self.following.abort();
+        self.health.stop().await;
+        self.stopping.send_replace(true);
+        self.health.forget().await;
+        match timeout(patience, &mut self.serving).await {
+            Ok(Ok(served)) => served,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the server ended by a fault");
+                Ok(())
+            }
+            Err(_) => {
+                tracing::warn!("requests were still under way at the end of drain_timeout");
+                self.serving.abort();
+                Ok(())
+            }
+        }
+    }
+}
+
+fn router(limits: &Limits, link: &Link, stopping: watch::Receiver<bool>) -> Router {
+    let calls = CallLimits {
+        max_content: limits.max_content,
+        request_timeout: limits.request_timeout,
+        stall_timeout: limits.stall_timeout,
+        batch_in_flight: limits.batch_in_flight,
+    };
+    let message = usize::try_from(limits.max_message).unwrap_or(usize::MAX);
+    let signing = Signing::new(link.clone(), calls, count(limits.in_flight), stopping);
+    let keys = Keys::new(link.clone(), limits.request_timeout);
+    let log = RequestLog::new(link.clone(), limits.request_timeout);
+    transport::Server::builder()
+        .max_concurrent_streams(limits.streams_per_connection)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(Some(limits.keepalive_interval))
+        .http2_keepalive_timeout(Some(limits.keepalive_timeout))
+        .add_service(SigningServiceServer::new(signing).max_decoding_message_size(message))
+        .add_service(KeyServiceServer::new(keys).max_decoding_message_size(QUESTION_MAX))
+        .add_service(RequestLogServiceServer::new(log).max_decoding_message_size(QUESTION_MAX))
+}
+
+fn count(n: u32) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
