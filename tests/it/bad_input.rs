@@ -49,7 +49,8 @@ fn malformed_requests_are_refused_with_a_reason_and_an_entry() {
         wrong.request_id = vec![1; 16].into();
         let Some(Payload::Content(declared)) = &mut wrong.payload else { panic!() };
         declared.sha256 = vec![9; 32].into();
-        let r = assert_refused(sign(channel.clone(), wrong, vec![summary.clone()]).await, Code::InvalidArgument, "digest-mismatch", "SHA-256");
+        let r =
+            assert_refused(sign(channel.clone(), wrong, vec![summary.clone()]).await, Code::InvalidArgument, "digest-mismatch", "SHA-256");
         assert!(r.entry_index.is_some());
 
         let mut unknown = digest_header("nosuchkey", "prod", 1);
@@ -58,7 +59,12 @@ fn malformed_requests_are_refused_with_a_reason_and_an_entry() {
 
         let mut unknown = digest_header("tarballs", "prod", 2);
         unknown.construction = "openpgp-detached".into();
-        assert_refused(sign(channel.clone(), unknown, vec![]).await, Code::InvalidArgument, "malformed-request", "no construction is named");
+        assert_refused(
+            sign(channel.clone(), unknown, vec![]).await,
+            Code::InvalidArgument,
+            "malformed-request",
+            "no construction is named",
+        );
 
         let mut other = digest_header("tarballs", "staging", 3);
         other.request_id = vec![3; 16].into();
@@ -80,7 +86,12 @@ fn content_over_the_limit_or_beside_its_declared_length_is_refused() {
         let refused = sign(channel.clone(), header(&at), vec![at.clone()]).await;
         assert_refused(refused, Code::InvalidArgument, "content-malformed", "at byte");
         let one_more = vec![at.clone(), vec![0]];
-        assert_refused(sign(channel.clone(), header(&at), one_more).await, Code::InvalidArgument, "length-mismatch", "more than the declared");
+        assert_refused(
+            sign(channel.clone(), header(&at), one_more).await,
+            Code::InvalidArgument,
+            "length-mismatch",
+            "more than the declared",
+        );
         let one_less = vec![at[1..].to_vec()];
         assert_refused(sign(channel.clone(), header(&at), one_less).await, Code::InvalidArgument, "length-mismatch", "ended after 65535");
         assert_up(&channel, 10).await;
@@ -99,7 +110,7 @@ fn a_stream_that_stalls_is_given_up() {
         sender.send(SignRequest { part: Some(Part::Header(header)) }).await.unwrap();
         let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
         let outcome = SigningServiceClient::new(channel.clone()).sign(stream).await.map(tonic::Response::into_inner);
-        assert_refused(outcome, Code::InvalidArgument, "stalled", "stall_timeout");
+        assert_refused(outcome, Code::DeadlineExceeded, "stalled", "stall_timeout");
         drop(sender);
         assert_up(&channel, 20).await;
     });
@@ -185,8 +196,8 @@ fn garbage_on_the_port_hurts_nobody() {
     for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 5000], b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"] {
         let mut socket = std::net::TcpStream::connect(host.address()).unwrap();
         socket.write_all(garbage).unwrap();
-        socket.shutdown(std::net::Shutdown::Write).unwrap();
-        // Whatever comes back, the connection ends.
+        // Whatever comes back, the connection ends; perhaps before this.
+        let _ = socket.shutdown(std::net::Shutdown::Write);
         let _ = socket.read_to_end(&mut Vec::new());
     }
     block_on(async {

@@ -39,10 +39,7 @@ pub(crate) fn content_header(key: &str, construction: &str, subject: &str, conte
         key: key.into(),
         construction: construction.into(),
         subject: subject.into(),
-        payload: Some(Payload::Content(DeclaredContent {
-            length: content.len() as u64,
-            sha256: Sha256::digest(content).to_vec().into(),
-        })),
+        payload: Some(Payload::Content(DeclaredContent { length: content.len() as u64, sha256: Sha256::digest(content).to_vec().into() })),
     }
 }
 

@@ -65,7 +65,11 @@ impl Setup {
         fs::write(&passphrase, PASSPHRASE).unwrap();
         fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
         let mut host = KeyHost { temp, dir, passphrase, serving: None };
-        let _ = host.chanceryd(&["init"]).arg(&host.dir).args(["--name", "localhost", "--name", "127.0.0.1", "--listen", "127.0.0.1:0"]).spawn_ok();
+        let _ = host
+            .chanceryd(&["init"])
+            .arg(&host.dir)
+            .args(["--name", "localhost", "--name", "127.0.0.1", "--listen", "127.0.0.1:0"])
+            .spawn_ok();
         for (name, constructions) in &self.keys {
             let _ = host.chanceryd(&["key", "new", name, "--for", constructions]).arg("--dir").arg(&host.dir).spawn_ok();
         }
@@ -182,8 +186,9 @@ impl KeyHost {
     /// # Errors
     /// Its standard error.
     pub fn try_serve(&mut self) -> Result<(), String> {
-        let mut command = self.chanceryd(&["serve", "--dir"]);
-        let mut gateway = command.arg(&self.dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = self.chanceryd(&["serve"]);
+        let mut gateway =
+            command.arg("--dir").arg(&self.dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let mut stderr = gateway.stderr.take().unwrap();

@@ -20,8 +20,8 @@ impl Publisher {
         fs::create_dir_all(&dir).unwrap();
         let _ = run(Command::new(program("chancery")).args(["enroll-request", name, "--out"]).arg(&dir)).ok();
         let profile = dir.join(format!("{name}.toml"));
-        let mut enroll = host.chanceryd_plain(&["enroll", name, "--role", "publisher", "--csr"]);
-        let _ = run(enroll.arg(dir.join(format!("{name}.csr"))).arg("--out").arg(&profile)).ok();
+        let mut enroll = host.chanceryd_plain(&["enroll", name, "--role", "publisher"]);
+        let _ = run(enroll.arg("--csr").arg(dir.join(format!("{name}.csr"))).arg("--out").arg(&profile)).ok();
         let pem = |file: &str| fs::read(host.dir().join("pki").join(file)).unwrap();
         let publisher = Self { dir, profile, server: (pem("server.crt"), pem("server.key")) };
         publisher.point_at(&host.endpoint());
