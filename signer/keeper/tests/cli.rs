@@ -193,6 +193,7 @@ fn a_broken_configuration_is_told_with_its_place() {
 fn a_running_keeper_is_ready_protected_and_ends_with_its_channel() {
     let host = Host::with_keyring();
     host.ok(&["key", "new", "release", "--for", "sshsig"]);
+    assert!(host.fails(&["log", "fsck"], 1).contains("it begins with the first `chanceryd serve`"));
     let (mut ours, its) = UnixStream::pair().unwrap();
     let mut child = host.with_passphrase(&["run"]).stdin(Stdio::from(OwnedFd::from(its))).stderr(Stdio::piped()).spawn().unwrap();
     let mut frame = Vec::new();

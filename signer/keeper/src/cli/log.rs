@@ -30,6 +30,9 @@ impl Log {
         match self {
             Self::Vkey => options.print(&json!({ "vkey": key.to_string() }), &format!("{key}\n")),
             Self::Fsck { explain } => {
+                if !config.log.join("wal").exists() {
+                    return Err(CliError::NoLog { dir: config.log });
+                }
                 let on_terminal = io::stderr().is_terminal();
                 let report = fsck(&config.log, &key, |entries| {
                     if on_terminal {

@@ -104,6 +104,12 @@ pub enum CliError {
     /// A policy that was to be checked has errors, and they are printed already.
     #[error("the policy is refused")]
     PolicyRefused,
+    /// There is no request log.
+    #[error("there is no request log in {}; it begins with the first `chanceryd serve`. If there was one, it is lost: look for its backup", dir.display())]
+    NoLog {
+        /// Where it would be.
+        dir: PathBuf,
+    },
     /// The request log is damaged, and what was found is printed already.
     #[error("the request log in {} is damaged", dir.display())]
     LogDamaged {

@@ -101,7 +101,6 @@ impl Glob {
             } else if let Some(retry) = star.as_mut().filter(|r| name.get(r.n).is_some_and(|b| *b != b'/')) {
                 (p, n) = retry.one_more();
             } else if let Some(retry) = double.as_mut().filter(|r| r.n < name.len()) {
-                star = None;
                 (p, n) = retry.one_more();
             } else {
                 return false;
