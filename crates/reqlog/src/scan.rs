@@ -2,7 +2,9 @@
 
 use crate::error::OpenError;
 use crate::state::{Chunk, Places, SignedCheckpoint, TailChunks};
-use crate::wal::{Fault, FullSegment, Header, Place, RecordHash, Segments, Tail, Walk, WalkError, classify, list_segments, segment_path};
+use crate::wal::{
+    Fault, FullSegment, Header, Judges, Place, RecordHash, Segments, Tail, Walk, WalkError, classify, list_segments, segment_path,
+};
 use chancery_tlog::{Checkpoint, CheckpointError, Edge, Hash, NoteError, VerifierKey, leaf_hash};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -67,7 +69,8 @@ impl Scanner<'_> {
             return Err(OpenError::MissingSegment { segment: path });
         }
         let mut walk = open(&path, first, self.key.name())?;
-        walk.judge_end();
+        // Besides the details, this verifies the length of the private part, by which the next record is found.
+        walk.judge(Judges::All);
         let mut found = Scanned { first, chain: walk.header.chain_start(), edge: walk.header.edge.clone(), ..Scanned::empty() };
         found.roots.insert(first, found.edge.root());
         let mut note = String::new();

@@ -21,7 +21,12 @@ impl Key {
     pub(crate) fn new(origin: &str) -> Self {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).unwrap();
-        let signing = SigningKey::from_bytes(&seed);
+        Self::from_seed(origin, &seed)
+    }
+
+    /// Of a published test vector.
+    pub(crate) fn from_seed(origin: &str, seed: &[u8; 32]) -> Self {
+        let signing = SigningKey::from_bytes(seed);
         let verifier = VerifierKey::ed25519(origin, signing.verifying_key().as_bytes()).unwrap();
         Self { signing, verifier }
     }
@@ -51,7 +56,8 @@ pub(crate) struct Bed {
 impl Bed {
     /// Small segments, and publishing only when asked for.
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        // What these tests show does not depend on a real disk, and thousands of syncs take long on one.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let config = LogConfig {
             segment_bytes: 256 << 10,
             reserve_bytes: 16 << 10,

@@ -5,7 +5,8 @@ mod edge;
 mod source;
 
 pub(crate) use builder::{Builder, LoadError};
-pub(crate) use source::node_place;
+pub(crate) use edge::{RightEdge, subtree_root};
+pub(crate) use source::{node_place, width_at};
 
 use chancery_tlog::TilePath;
 

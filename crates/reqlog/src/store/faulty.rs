@@ -10,6 +10,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+const ALWAYS: u32 = u32::MAX;
+
 /// A step that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
@@ -86,6 +88,11 @@ impl Faulty {
         inner.fault = Some((step, nth, how));
     }
 
+    /// Every call of this step from now on fails.
+    pub(crate) fn arm_always(&self, step: Step, how: How) {
+        self.arm(step, ALWAYS, how);
+    }
+
     /// Whether the fault has happened; it is forgotten, and a disk that was only failing works again.
     pub(crate) fn disarm(&self) -> bool {
         let mut inner = self.inner.lock().unwrap();
@@ -102,7 +109,7 @@ impl Faulty {
         let this = *count;
         *count += 1;
         let how = match inner.fault {
-            Some((s, n, how)) if s == step && n == this => how,
+            Some((s, n, how)) if s == step && (n == this || n == ALWAYS) => how,
             _ => return Verdict::Do,
         };
         inner.happened = true;
@@ -135,8 +142,14 @@ impl Faulty {
         self.inner.lock().unwrap().undo.push(undo);
     }
 
-    fn synced(&self, keep: impl Fn(&Undo) -> bool) {
-        self.inner.lock().unwrap().undo.retain(keep);
+    fn synced(&self, keep: impl Fn(&Undo) -> bool) -> io::Result<()> {
+        let mut inner = self.inner.lock().unwrap();
+        if inner.dead {
+            // The power went on another thread before the sync was over.
+            return Err(io::Error::other("power cut"));
+        }
+        inner.undo.retain(keep);
+        Ok(())
     }
 }
 
@@ -181,8 +194,7 @@ impl Store for Faulty {
     fn sync_data(&self, file: &File) -> io::Result<()> {
         self.whole(Step::Sync, || {
             Disk.sync_data(file)?;
-            self.synced(|undo| !matches!(undo, Undo::Write { .. }));
-            Ok(())
+            self.synced(|undo| !matches!(undo, Undo::Write { .. }))
         })
     }
 
@@ -197,8 +209,7 @@ impl Store for Faulty {
     fn sync_dir(&self, path: &Path) -> Result<(), DurableError> {
         self.whole(Step::SyncDir, || {
             Disk.sync_dir(path).map_err(io::Error::other)?;
-            self.synced(|undo| !matches!(undo, Undo::Renamed { to, .. } if to.parent() == Some(path)));
-            Ok(())
+            self.synced(|undo| !matches!(undo, Undo::Renamed { to, .. } if to.parent() == Some(path)))
         })
         .map_err(durable_error(path))
     }
@@ -224,8 +235,7 @@ impl Store for Faulty {
     fn sync_staged(&self, files: &[PathBuf]) -> io::Result<()> {
         self.whole(Step::SyncStaged, || {
             Disk.sync_staged(files)?;
-            self.synced(|undo| !matches!(undo, Undo::Staged(_)));
-            Ok(())
+            self.synced(|undo| !matches!(undo, Undo::Staged(_)))
         })
     }
 

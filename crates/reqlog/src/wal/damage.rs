@@ -3,7 +3,7 @@
 //! Both look like "the last record does not verify". But a batch whose write was cut off was never acknowledged, and dropping it is
 //! right, while dropping a damaged record would unsay what was acknowledged. What tells them apart:
 //! - the writer makes each record durable before it begins the next, so at most one record can be cut off: two checkpoints beyond the
-//!   last good one, both signed, cannot come from one write;
+//!   last good one, both signed, cannot come from one write, nor can a whole record further on;
 //! - segments are allocated as zeros, and disks write whole sectors, so what is missing of a write that was cut off is zeros (or the
 //!   end of the file), while a damaged record is complete: nothing of it is zeros, and its end is in place.
 //!
@@ -48,7 +48,7 @@ pub(crate) fn classify(region: &[u8], place: Place<'_>) -> Tail {
     let used = region.iter().rposition(|b| *b != 0).map_or(0, |last| last.saturating_add(1));
     let torn = Tail::Torn { bytes: u64::try_from(used).unwrap_or(u64::MAX) };
     let notes = signed_notes(region, place);
-    if notes.len() > 1 {
+    if notes.len() > 1 || notes.iter().any(|note| ends_later_record(region, note)) {
         return Tail::Damaged;
     }
     if has_hole(region.get(..used).unwrap_or_default(), place.offset) {
@@ -65,7 +65,19 @@ pub(crate) fn classify(region: &[u8], place: Place<'_>) -> Tail {
 /// A verified checkpoint beyond the last good one.
 struct Signed {
     size: u64,
+    start: usize,
     end: usize,
+}
+
+/// Whether the checkpoint stands at the end of the body of a whole record that begins further on. What somebody put into a request cannot
+/// look so, for nobody outside has a checkpoint beyond the last good one.
+fn ends_later_record(region: &[u8], note: &Signed) -> bool {
+    (1..note.start).any(|from| {
+        let Some(record) = region.get(from..) else { return false };
+        let body = Bytes::new(record).u32().and_then(|n| usize::try_from(n).ok());
+        let ends_there = body.and_then(|n| from.checked_add(4)?.checked_add(n)) == Some(note.end);
+        ends_there && matches!(frame(record), Framing::Record(f) if Body::parse(f.body).is_some() && private_check(f.private) == f.check)
+    })
 }
 
 /// The first two such checkpoints of different sizes; more are not looked for.
@@ -78,7 +90,7 @@ fn signed_notes(region: &[u8], place: Place<'_>) -> Vec<Signed> {
         let note = region.get(at..).and_then(note_text).and_then(|text| Some((text.len(), Checkpoint::open(text, place.key).ok()?)));
         if let Some((length, checkpoint)) = note.filter(|(_, c)| c.size > place.size) {
             if found.iter().all(|f| f.size != checkpoint.size) {
-                found.push(Signed { size: checkpoint.size, end: at.saturating_add(length) });
+                found.push(Signed { size: checkpoint.size, start: at, end: at.saturating_add(length) });
             }
             if found.len() > 1 {
                 return found;
@@ -165,6 +177,3 @@ fn fills(region: &[u8], declared: Declared, used: usize) -> bool {
     });
     kept.is_none()
 }
-
-#[cfg(test)]
-mod tests;

@@ -84,8 +84,16 @@ pub(crate) struct Walk {
     chain: Option<RecordHash>,
     /// The index of the next entry.
     index: u64,
-    /// Whether the private part of the segment's last record is verified.
-    judges_end: bool,
+    /// Which records' private parts are verified while reading.
+    judges: Judges,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judges {
+    None,
+    /// The segment's last record: only there can a write that was cut off have left the public part whole.
+    End,
+    All,
 }
 
 impl Walk {
@@ -97,13 +105,12 @@ impl Walk {
         let (header, length) = Header::decode(window.bytes()).map_err(WalkError::Header)?;
         window.skip(length);
         let (chain, index) = (Some(header.chain_start()), header.first());
-        Ok(Self { window, header, chain, index, judges_end: false })
+        Ok(Self { window, header, chain, index, judges: Judges::None })
     }
 
-    /// From now on a last record whose private part does not verify counts as damaged. Only there can a write that was cut off have left
-    /// the public part whole.
-    pub(crate) fn judge_end(&mut self) {
-        self.judges_end = true;
+    /// From now on these records count as damaged if their private parts do not verify.
+    pub(crate) fn judge(&mut self, judges: Judges) {
+        self.judges = judges;
     }
 
     /// Goes on at a record in the middle, whose place and first index are known, without verifying the chain from there.
@@ -132,7 +139,7 @@ impl Walk {
         let (offset, index) = (self.window.offset, self.index);
         let fault = |fault| WalkError::Record { offset, index, fault };
         let Some(length) = self.find()? else { return Ok(None) };
-        let is_last = self.judges_end && self.nothing_at(length)?;
+        let judged = self.judges == Judges::All || (self.judges == Judges::End && self.nothing_at(length)?);
         let end = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         let bytes = self.window.consume(length);
         let Framing::Record(Frame { body, hash, private, check, .. }) = frame(bytes) else { return Err(fault(Fault::Length)) };
@@ -140,7 +147,7 @@ impl Walk {
             return Err(fault(Fault::Chain));
         }
         let Body { entries, note } = Body::parse(body).ok_or(fault(Fault::Content))?;
-        if is_last && private_check(private) != check {
+        if judged && private_check(private) != check {
             return Err(fault(Fault::Private));
         }
         self.chain = self.chain.map(|_| hash);
@@ -229,7 +236,12 @@ impl Window {
         let left = usize::try_from(self.length.saturating_sub(from)).unwrap_or(usize::MAX);
         let more = count.saturating_sub(have).max(CHUNK).min(left);
         self.buffer.resize(have.saturating_add(more), 0);
-        self.file.read_exact_at(self.buffer.get_mut(have..).unwrap_or_default(), from)?;
+        let read = read_up_to(&self.file, self.buffer.get_mut(have..).unwrap_or_default(), from)?;
+        if read < more {
+            // The segment was sealed meanwhile, which cuts off the zeros after its last record.
+            self.length = from.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            self.buffer.truncate(have.saturating_add(read));
+        }
         Ok(self.buffer.len() >= count)
     }
 
@@ -249,4 +261,18 @@ impl Window {
             }
         }
     }
+}
+
+/// Fills the buffer as far as the file goes.
+fn read_up_to(file: &File, buffer: &mut [u8], from: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, from.saturating_add(u64::try_from(read).unwrap_or(u64::MAX))) {
+            Ok(0) => break,
+            Ok(count) => read = read.saturating_add(count),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(read)
 }
