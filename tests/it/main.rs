@@ -8,8 +8,14 @@
     clippy::cast_possible_truncation,
     reason = "a test stops at its first fault"
 )]
+#![allow(clippy::disallowed_methods, reason = "what a test writes need not outlive it")]
 
 mod bad_input;
+mod crash;
+mod docs;
 mod house;
+mod ledger;
+mod outside;
+mod signing;
 mod variant;
 mod wire;

@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The passphrase of every key host under test.
@@ -238,6 +239,20 @@ impl KeyHost {
     /// Sends a signal to a process.
     pub fn signal(pid: u32, name: &str) {
         let _ = run(Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()));
+    }
+
+    /// Waits until a process that is no child of ours is gone.
+    ///
+    /// # Panics
+    /// After ten seconds.
+    pub fn wait_gone(pid: u32) {
+        let start = Instant::now();
+        // An orphan whose new parent does not collect it stays as a zombie, which holds nothing any more.
+        let there = || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| !s.contains(") Z "));
+        while there() {
+            assert!(start.elapsed() < Duration::from_secs(10), "process {pid} does not end");
+            std::thread::yield_now();
+        }
     }
 
     /// Waits for the gateway's end; gives its exit code.

@@ -80,15 +80,21 @@ impl Publisher {
         Identity::from_pem(self.field("certificate"), fs::read(self.dir.join(self.field("key_file"))).unwrap())
     }
 
+    /// How to connect over mutual TLS, as the publisher.
+    #[must_use]
+    pub fn endpoint(&self, endpoint: &str) -> Endpoint {
+        let tls = ClientTlsConfig::new().ca_certificate(self.ca()).identity(self.identity()).domain_name("localhost");
+        Endpoint::from_shared(endpoint.to_owned()).unwrap().tcp_nodelay(true).tls_config(tls).unwrap()
+    }
+
     /// Connections over mutual TLS, as the publisher.
     ///
     /// # Panics
     /// When one cannot be made.
     pub async fn connections(&self, endpoint: &str, count: usize) -> Vec<Channel> {
-        let tls = ClientTlsConfig::new().ca_certificate(self.ca()).identity(self.identity()).domain_name("localhost");
+        let endpoint = self.endpoint(endpoint);
         let mut channels = Vec::new();
         for _ in 0..count {
-            let endpoint = Endpoint::from_shared(endpoint.to_owned()).unwrap().tcp_nodelay(true).tls_config(tls.clone()).unwrap();
             channels.push(endpoint.connect().await.unwrap());
         }
         channels
