@@ -1,8 +1,9 @@
 //! Tools that nobody of this project wrote. Each gives `None` when `CHANCERY_SKIP` names it.
 
-use chancery_tests::{glib_signatures, run, tool};
+use chancery_tests::{Output, run, tool};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Whether OpenSSL accepts a bare Ed25519 signature.
 pub(crate) fn openssl_accepts(public_key: &str, content: &[u8], signature: &[u8]) -> Option<bool> {
@@ -22,9 +23,12 @@ pub(crate) fn openssl_accepts(public_key: &str, content: &[u8], signature: &[u8]
 
 /// The Ed25519 signatures in a `summary.sig` or `.commitmeta`, as GLib's GVariant reader finds them.
 pub(crate) fn signatures_in(container: &Path) -> Option<Vec<Vec<u8>>> {
-    let mut reader = glib_signatures()?;
+    if skips("glib") {
+        return None;
+    }
     let dir = tempfile::tempdir().unwrap();
-    let _ = run(reader.arg(container).arg(dir.path().join("signature"))).ok();
+    let mut reader = Command::new("/usr/bin/python3");
+    let _ = run(reader.arg(root().join("tests/tools/ostree_signatures.py")).arg(container).arg(dir.path().join("signature"))).ok();
     let numbered = (0..).map(|n| dir.path().join(format!("signature-{n}")));
     Some(numbered.map_while(|path| fs::read(path).ok()).collect())
 }
@@ -38,4 +42,24 @@ pub(crate) fn ssh_keygen_accepts(line: &str, namespace: &str, file: &Path, signa
     keygen.args(["-Y", "verify", "-I", "signer", "-n", namespace, "-f"]).arg(signers).arg("-s").arg(signature);
     let output = keygen.stdin(fs::File::open(file).unwrap()).output().unwrap();
     Some(output.status.success())
+}
+
+/// The checker of request logs on top of Go's `golang.org/x/mod/sumdb`: `log VKEY …` of a directory, or `proof VKEY` of a receipt.
+pub(crate) fn check_log(arguments: &[&str], path: &Path) -> Option<Output> {
+    if skips("go") {
+        return None;
+    }
+    let program = root().join("target/go/check-log");
+    assert!(program.is_file(), "{} is missing: tests/run.sh builds it, or set CHANCERY_SKIP=go", program.display());
+    let [what, rest @ ..] = arguments else { panic!("what is to be checked?") };
+    Some(run(Command::new(program).arg(what).arg(path).args(rest)))
+}
+
+/// Where the sources are.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+pub(crate) fn skips(name: &str) -> bool {
+    std::env::var("CHANCERY_SKIP").unwrap_or_default().split([',', ' ']).any(|s| s == name)
 }

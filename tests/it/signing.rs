@@ -1,7 +1,7 @@
 //! The main job, end to end: real content is signed, and tools that others wrote accept it.
 
-use crate::outside::{openssl_accepts, signatures_in, ssh_keygen_accepts};
-use chancery_tests::{KeyHost, OstreeRepo, Output, Publisher, Setup, check_log, run};
+use crate::outside::{check_log, openssl_accepts, signatures_in, ssh_keygen_accepts};
+use chancery_tests::{KeyHost, OstreeRepo, Output, Publisher, Setup, run};
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -201,7 +201,7 @@ fn a_receipt_is_verified_offline_by_go_and_by_the_client() {
     let _ = run(sign.arg(&receipt).arg(repo.path())).ok();
     let vkey = host.vkey();
     assert_eq!(host.stop(), Some(0));
-    let go = || check_log().map(|mut go| run(go.arg("proof").arg(&receipt).arg(&vkey)));
+    let go = || check_log(&["proof", &vkey], &receipt);
     if let Some(output) = go() {
         let said = output.ok().stdout;
         assert!(said.contains("\"kind\":\"sign\"") && said.contains("\"decision\":\"permit\""), "{said}");
