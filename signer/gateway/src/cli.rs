@@ -131,17 +131,20 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 1 for what failed, 2 for what has to be configured otherwise.
+    /// 1 for what failed, 2 for what has to be configured otherwise, 4 for a log that misbehaves.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        match self {
+        let keeper = match self {
             Self::Admin(AdminError::Config(_) | AdminError::Name { .. } | AdminError::Exists { .. })
-            | Self::Serve(ServeError::Config(_) | ServeError::Tls(_)) => 2,
-            // The keeper may have been refused its own part of the configuration, or its policy.
-            Self::Serve(ServeError::NotReady { status, .. }) => match status.code() {
-                Some(2) => 2,
-                _ => 1,
-            },
+            | Self::Serve(ServeError::Config(_) | ServeError::Tls(_)) => return 2,
+            Self::Serve(ServeError::NotReady { status, .. } | ServeError::KeeperEnded(status)) => status,
+            Self::Admin(AdminError::Keeper(KeeperError::Failed { status, .. })) => status,
+            _ => return 1,
+        };
+        // What the keeper found out about its own configuration, or about the log, is so for us as well.
+        match keeper.code() {
+            Some(2) => 2,
+            Some(4) => 4,
             _ => 1,
         }
     }
@@ -173,10 +176,17 @@ impl Cli {
         match self.command {
             Command::Init(init) => {
                 let host = NewHost { names: init.names, listen: init.listen, origin: init.origin };
-                admin::init(&init.directory, &host, &program, &init.unlock)?;
+                let made = admin::init(&init.directory, &host, &program, &init.unlock)?;
+                if self.json {
+                    return say(&format!("{}\n", serde_json::to_string(&made).map_err(AdminError::Keys)?));
+                }
                 let dir = init.directory.display();
                 say(&format!(
-                    "made the key host {dir}\nnext: chanceryd key new NAME --for CONSTRUCTION,… --dir {dir}\n      then write grants into {dir}/policy.toml, enroll publishers, and serve\n"
+                    "made the key host {dir}\nprincipals: spiffe://{}/ROLE/NAME\nlog key, for auditors: {}\n\n\
+                     without the passphrase no key can be used, and nobody can restore it\n\
+                     next: chanceryd key new NAME --for CONSTRUCTION,… --dir {dir}\n      \
+                     then write grants into {dir}/policy.toml, enroll publishers, and serve\n",
+                    made.trust_domain, made.log_vkey
                 ))
             }
             Command::Enroll(e) => {

@@ -80,7 +80,7 @@ pub struct Gateway {
 }
 
 /// The table `[gateway.limits]`. Sizes are written as `"16 MiB"`, times as `"10 s"`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Greatest content of one request, in bytes.

@@ -2,6 +2,7 @@
 
 use crate::cli::Unlock;
 use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
@@ -31,6 +32,8 @@ pub enum KeeperError {
     Failed {
         /// What was started.
         program: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
     },
     /// No socket pair.
     #[error("no channel to the keeper could be made")]
@@ -100,7 +103,7 @@ impl Keeper {
 
 /// Becomes the keeper's program, with these arguments. Returns only when that fails.
 #[must_use]
-pub fn become_it(program: &Path, arguments: &[std::ffi::OsString]) -> KeeperError {
+pub fn become_it(program: &Path, arguments: &[OsString]) -> KeeperError {
     let source = Command::new(program).args(arguments).exec();
     KeeperError::Start { program: program.to_owned(), source }
 }
@@ -109,8 +112,8 @@ pub fn become_it(program: &Path, arguments: &[std::ffi::OsString]) -> KeeperErro
 ///
 /// # Errors
 /// [`KeeperError`].
-pub fn output(program: &Path, arguments: &[&std::ffi::OsStr]) -> Result<Vec<u8>, KeeperError> {
+pub fn output<A: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = A>) -> Result<Vec<u8>, KeeperError> {
     let start = |source| KeeperError::Start { program: program.to_owned(), source };
     let done = Command::new(program).args(arguments).stderr(Stdio::inherit()).stdin(Stdio::inherit()).output().map_err(start)?;
-    if done.status.success() { Ok(done.stdout) } else { Err(KeeperError::Failed { program: program.to_owned() }) }
+    if done.status.success() { Ok(done.stdout) } else { Err(KeeperError::Failed { program: program.to_owned(), status: done.status }) }
 }

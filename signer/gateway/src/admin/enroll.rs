@@ -1,6 +1,7 @@
 //! `chanceryd enroll`: a certificate and a profile for a principal.
 
-use super::{AdminError, files, pki};
+use super::files::{self, NewFiles};
+use super::{AdminError, pki};
 use crate::config::Gateway;
 use crate::keeper;
 use serde::{Deserialize, Serialize};
@@ -78,11 +79,15 @@ pub fn enroll(
     let config = Gateway::read(dir)?;
     let principal = format!("spiffe://{}/{}/{name}", config.trust_domain, role.word());
     let profile_path = out.map_or_else(|| PathBuf::from(format!("{name}.toml")), Path::to_owned);
-    if profile_path.exists() {
-        return Err(AdminError::Exists { path: profile_path });
+    let key_file = format!("{name}.key");
+    let key_path = profile_path.with_file_name(&key_file);
+    let makes_key = matches!(request, Request::Generate);
+    for (path, makes) in [(&profile_path, true), (&key_path, makes_key)] {
+        if makes && path.exists() {
+            return Err(AdminError::Exists { path: path.clone() });
+        }
     }
     let authority = pki::Pair { certificate: files::read(&config.client_ca)?, key: files::read(&config.client_ca.with_extension("key"))? };
-    let key_path = profile_path.with_extension("key");
     let (certificate, key) = match request {
         Request::Csr(path) => (pki::client_of_request(&authority, &principal, &files::read(path)?, path, days)?, None),
         Request::Generate => {
@@ -90,28 +95,40 @@ pub fn enroll(
             (pair.certificate, Some(pair.key))
         }
     };
-    let ask = |arguments: [&str; 2], json: bool| {
-        let mut all: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-        all.extend([OsStr::new("--dir"), dir.as_os_str()]);
-        all.extend(json.then_some(OsStr::new("--json")));
-        keeper::output(program, &all)
-    };
-    let keys: Vec<PinnedKey> = serde_json::from_slice(&ask(["key", "list"], true)?).map_err(AdminError::Keys)?;
-    let vkey = String::from_utf8_lossy(&ask(["log", "vkey"], false)?).trim().to_owned();
+    let (keys, vkey) = ask_keeper(dir, program)?;
     let profile = Profile {
         format: 1,
         principal: &principal,
         endpoints: &config.endpoints,
-        key_file: format!("{name}.key"),
+        key_file,
         log_vkey: &vkey,
         ca: &authority.certificate,
         certificate: &certificate,
         keys,
     };
     let text = toml::to_string(&profile).map_err(AdminError::Profile)?;
-    let key = key.map(|key| files::create(&key_path, key.as_bytes(), 0o600).map(|()| key_path)).transpose()?;
-    files::create(&profile_path, text.as_bytes(), 0o644)?;
+    let mut new = NewFiles::default();
+    let key = match key {
+        Some(key) => {
+            new.create(key_path.clone(), key.as_bytes(), 0o600)?;
+            Some(key_path)
+        }
+        None => None,
+    };
+    new.create(profile_path.clone(), text.as_bytes(), 0o644)?;
+    new.keep();
     Ok(Enrolment { principal, profile: profile_path, key })
+}
+
+/// What a profile pins: the signing keys, and the log's key.
+fn ask_keeper(dir: &Path, program: &Path) -> Result<(Vec<PinnedKey>, String), AdminError> {
+    let ask = |question: &[&str]| {
+        let question = question.iter().map(OsStr::new);
+        keeper::output(program, question.chain([OsStr::new("--dir"), dir.as_os_str()]))
+    };
+    let keys = serde_json::from_slice(&ask(&["key", "list", "--json"])?).map_err(AdminError::Keys)?;
+    let vkey = String::from_utf8_lossy(&ask(&["log", "vkey"])?).trim().to_owned();
+    Ok((keys, vkey))
 }
 
 fn check_name(name: &str) -> Result<(), AdminError> {

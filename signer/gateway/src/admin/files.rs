@@ -4,7 +4,35 @@ use super::AdminError;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// New files that stand or fall together: dropped before [`NewFiles::keep`], they are gone again.
+#[derive(Default)]
+pub(super) struct NewFiles {
+    made: Vec<PathBuf>,
+}
+
+impl NewFiles {
+    /// Creates a file, as [`create`].
+    pub(super) fn create(&mut self, path: PathBuf, bytes: &[u8], mode: u32) -> Result<(), AdminError> {
+        create(&path, bytes, mode)?;
+        self.made.push(path);
+        Ok(())
+    }
+
+    pub(super) fn keep(mut self) {
+        self.made.clear();
+    }
+}
+
+impl Drop for NewFiles {
+    fn drop(&mut self) {
+        for path in &self.made {
+            // What cannot be removed is named by the next try.
+            drop(fs::remove_file(path));
+        }
+    }
+}
 
 /// Creates a directory for the owner alone, and those above it that are missing.
 pub(super) fn directory(path: &Path) -> Result<(), AdminError> {

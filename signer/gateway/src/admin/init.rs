@@ -1,12 +1,15 @@
 //! `chanceryd init`: a new key host.
 
-use super::{AdminError, files, pki};
+use super::files::{self, NewFiles};
+use super::{AdminError, pki};
 use crate::cli::Unlock;
 use crate::config::FILE;
-use crate::keeper::KeeperError;
+use crate::keeper;
 use chancery_channel::Principal;
-use std::path::Path;
-use std::process::Command;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 /// What a new key host is to be.
 #[derive(Debug)]
@@ -19,57 +22,88 @@ pub struct NewHost {
     pub origin: Option<String>,
 }
 
+/// What was made.
+#[derive(Debug, Serialize)]
+pub struct Made {
+    /// The key host's directory.
+    pub dir: PathBuf,
+    /// The first part of principals' names.
+    pub trust_domain: String,
+    /// The verification key of the request log.
+    pub log_vkey: String,
+}
+
+/// What the keeper prints.
+#[derive(Deserialize)]
+struct Keyring {
+    log_vkey: String,
+}
+
 /// Makes the directory of a key host: CA, server certificate, configuration, policy, keyring and log key.
 ///
 /// # Errors
-/// [`AdminError`]; an existing key host is not touched.
-pub fn init(dir: &Path, host: &NewHost, program: &Path, unlock: &Unlock) -> Result<(), AdminError> {
+/// [`AdminError`]; an existing key host is not touched, and what was begun is taken back.
+pub fn init(dir: &Path, host: &NewHost, program: &Path, unlock: &Unlock) -> Result<Made, AdminError> {
+    check(host)?;
     let first = host.names.first().map_or("localhost", String::as_str);
-    for name in &host.names {
-        if name.parse::<std::net::IpAddr>().is_err() && (name.contains(':') || Principal::new(name.as_str()).is_err()) {
-            return Err(AdminError::Name {
-                what: "the host name",
-                given: name.clone(),
-                allowed: "an IP address, or a lower-case DNS name",
-            });
+    let trust_domain = if first.parse::<IpAddr>().is_ok() { "chancery.local" } else { first };
+    for existing in [FILE, "policy.toml", "pki", "keys", "log"].map(|name| dir.join(name)) {
+        if existing.exists() {
+            return Err(AdminError::Exists { path: existing });
         }
     }
-    if dir.join(FILE).exists() {
-        return Err(AdminError::Exists { path: dir.join(FILE) });
-    }
     let pki_dir = dir.join("pki");
-    files::directory(dir)?;
     files::directory(&pki_dir)?;
     let authority = pki::authority(first)?;
     let server = pki::server(&authority, &host.names)?;
+    let mut new = NewFiles::default();
     for (name, text, mode) in [
         ("ca.crt", &authority.certificate, 0o644),
         ("ca.key", &authority.key, 0o600),
         ("server.crt", &server.certificate, 0o644),
         ("server.key", &server.key, 0o600),
     ] {
-        files::create(&pki_dir.join(name), text.as_bytes(), mode)?;
+        new.create(pki_dir.join(name), text.as_bytes(), mode)?;
     }
-    files::create(&dir.join("policy.toml"), include_bytes!("policy.toml"), 0o600)?;
-    files::create(&dir.join(FILE), configuration(host, first).as_bytes(), 0o600)?;
-    keyring(dir, program, unlock)
+    new.create(dir.join("policy.toml"), include_bytes!("policy.toml"), 0o600)?;
+    new.create(dir.join(FILE), configuration(host, first, trust_domain).as_bytes(), 0o600)?;
+    let made = keyring(dir, program, unlock).map(|log_vkey| Made { dir: dir.to_owned(), trust_domain: trust_domain.to_owned(), log_vkey });
+    if made.is_ok() {
+        new.keep();
+    } else {
+        drop(new);
+        // Empty now, and in the way of another try.
+        drop(std::fs::remove_dir(&pki_dir));
+    }
+    made
 }
 
 /// The keeper makes what is its own.
-fn keyring(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), AdminError> {
-    let mut command = Command::new(program);
-    command.arg("init").arg("--dir").arg(dir).args(unlock.arguments());
-    let status = command.status().map_err(|source| KeeperError::Start { program: program.to_owned(), source })?;
-    if status.success() { Ok(()) } else { Err(KeeperError::Failed { program: program.to_owned() }.into()) }
+fn keyring(dir: &Path, program: &Path, unlock: &Unlock) -> Result<String, AdminError> {
+    let mut arguments: Vec<OsString> = ["init".into(), "--json".into(), "--dir".into(), dir.into()].into();
+    arguments.extend(unlock.arguments());
+    let made: Keyring = serde_json::from_slice(&keeper::output(program, arguments)?).map_err(AdminError::Keys)?;
+    Ok(made.log_vkey)
 }
 
-fn configuration(host: &NewHost, first: &str) -> String {
-    let endpoint = if first.contains(':') {
-        format!("https://[{first}]:{}", host.listen.port())
-    } else {
-        format!("https://{first}:{}", host.listen.port())
-    };
-    let trust_domain = if first.parse::<std::net::IpAddr>().is_ok() { "chancery.local" } else { first };
+fn check(host: &NewHost) -> Result<(), AdminError> {
+    let is_name = |name: &str| name.parse::<IpAddr>().is_ok() || (!name.contains([':', '/']) && Principal::new(name).is_ok());
+    if let Some(bad) = host.names.iter().find(|name| !is_name(name)) {
+        return Err(AdminError::Name { what: "the host name", given: bad.clone(), allowed: "an IP address, or a lower-case DNS name" });
+    }
+    let is_origin = |o: &str| (1..=255).contains(&o.len()) && o.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~/:".contains(&b));
+    match &host.origin {
+        Some(origin) if !is_origin(origin) => {
+            let allowed = "a name like a URL without scheme, such as signer.example.org/requests";
+            Err(AdminError::Name { what: "the log's name", given: origin.clone(), allowed })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn configuration(host: &NewHost, first: &str, trust_domain: &str) -> String {
+    let port = host.listen.port();
+    let endpoint = if first.contains(':') { format!("https://[{first}]:{port}") } else { format!("https://{first}:{port}") };
     let origin = host.origin.clone().unwrap_or_else(|| format!("{trust_domain}/requests"));
     include_str!("signer.toml")
         .replace("@LISTEN@", &host.listen.to_string())

@@ -6,7 +6,7 @@ mod init;
 mod pki;
 
 pub use enroll::{Enrolment, Request, Role, enroll};
-pub use init::{NewHost, init};
+pub use init::{Made, NewHost, init};
 
 use crate::config::ConfigError;
 use crate::keeper::KeeperError;
@@ -36,11 +36,14 @@ pub enum AdminError {
     /// A certificate could not be made.
     #[error("the certificate could not be made")]
     Certificate(#[source] rcgen::Error),
-    /// A request for a certificate that cannot be used.
-    #[error("{} is not a certificate request whose signature fits its key; make one with `chancery enroll-request NAME`", path.display())]
+    /// A request for a certificate that cannot be used, such as one whose signature does not fit its key.
+    #[error("{} is not a certificate request that can be used; make one with `chancery enroll-request NAME`", path.display())]
     Request {
         /// The file.
         path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: rcgen::Error,
     },
     /// A name outside its alphabet.
     #[error("{what} {given:?} is not allowed: {allowed}")]
@@ -59,7 +62,7 @@ pub enum AdminError {
     #[error(transparent)]
     Keeper(#[from] KeeperError),
     /// The keeper's command printed something else than expected.
-    #[error("chancery-keeper printed something else than this chanceryd expects; both must be of one version")]
+    #[error("chancery-keeper and this chanceryd do not understand each other; both must be of one version")]
     Keys(#[source] serde_json::Error),
     /// The profile could not be written as TOML.
     #[error("the profile could not be written")]

@@ -50,7 +50,7 @@ pub(super) fn server(authority: &Pair, hosts: &[String]) -> Result<Pair, AdminEr
 
 /// A client's certificate for the key of a request. Whatever names the request has are not looked at.
 pub(super) fn client_of_request(authority: &Pair, principal: &str, request: &str, path: &Path, days: u32) -> Result<String, AdminError> {
-    let refused = |_| AdminError::Request { path: path.to_owned() };
+    let refused = |source| AdminError::Request { path: path.to_owned(), source };
     let request = CertificateSigningRequestParams::from_pem(request).map_err(refused)?;
     let certificate =
         client_params(principal, days)?.signed_by(&request.public_key, &issuer(authority)?).map_err(AdminError::Certificate)?;

@@ -29,6 +29,23 @@ fn what_is_not_said_has_a_default() {
 }
 
 #[test]
+fn the_file_that_init_writes_says_every_limit_and_its_default() {
+    let template = include_str!("../admin/signer.toml");
+    let text = template
+        .replace("@LISTEN@", "127.0.0.1:7443")
+        .replace("@ENDPOINT@", "https://localhost:7443")
+        .replace("@TRUST_DOMAIN@", "localhost")
+        .replace("@ORIGIN@", "localhost/requests");
+    assert!(!text.contains('@'), "{text}");
+    assert_eq!(read(&text).unwrap().limits, Limits::default());
+    let table: toml::Table = text.parse().unwrap();
+    let said: Vec<_> = table["gateway"]["limits"].as_table().unwrap().keys().cloned().collect();
+    let refused = read(&GOOD.replacen("stall_timeout", "colour", 1)).unwrap_err().to_string();
+    let (_, all) = refused.split_once("there are ").unwrap();
+    assert!(all.split(", ").all(|limit| said.iter().any(|s| s == limit)), "{said:?} should be all of {all}");
+}
+
+#[test]
 fn each_mistake_is_reported_with_its_line_and_what_was_meant() {
     let cases = [
         ("listen =", "lisen =", ":2:1: unknown key `lisen`; did you mean `listen`?"),
