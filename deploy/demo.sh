@@ -11,8 +11,8 @@ step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() { printf '  $ %s\n' "$*"; }
 
 step "Building (the first time takes some minutes)"
-cargo build --release --locked --quiet -p chanceryd -p chancery-keeper -p chancery -p chancery-audit
-bin=${CARGO_TARGET_DIR:-target}/release
+cargo build --locked --quiet -p chanceryd -p chancery-keeper -p chancery -p chancery-audit
+bin=${CARGO_TARGET_DIR:-target}/debug
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 tools=$PWD/tests/tools
 
