@@ -1,3 +1,7 @@
-//! Client library and command line for publishers and for people who verify.
+//! `chancery`: asks a key host for signatures, and verifies them.
 
-fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,0 +1,92 @@
+//! The command line.
+
+mod enroll;
+mod error;
+mod hash;
+mod keys;
+mod ostree;
+mod output;
+mod session;
+mod sign;
+mod status;
+mod verify;
+
+use clap::{Args, Parser, Subcommand};
+use output::Output;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+const AFTER_HELP: &str = "Example:
+  chancery sign dist/tool-1.0.tar.gz --key release --as sshsig --namespace file
+  chancery ostree sign-summary /srv/repo --key ostree --subject prod
+
+Exit codes: 0 done, 1 refused or failed check, 2 usage or configuration, 3 key host unreachable, 4 log or signature misbehaved.";
+
+/// Asks a Chancery key host for signatures, and believes only what it has checked.
+#[derive(Debug, Parser)]
+#[command(name = "chancery", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Profile written by `chanceryd enroll` [default: ~/.config/chancery/profile.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "CHANCERY_PROFILE", hide_env_values = true)]
+    profile: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// How long to try to reach the key host
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    timeout: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key and a certificate request for this machine
+    EnrollRequest(enroll::Enroll),
+    /// Have files signed
+    Sign(sign::Sign),
+    /// Have the summary or a commit of an OSTree repository signed
+    #[command(subcommand)]
+    Ostree(ostree::Ostree),
+    /// Verify signatures and receipts, without a network
+    #[command(subcommand)]
+    Verify(Box<verify::Verify>),
+    /// Ask every endpoint how it is doing
+    Status(status::Status),
+    /// List the keys of the key host beside the pinned ones
+    Keys(keys::Keys),
+}
+
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.global.json);
+    let done = match cli.command {
+        Command::EnrollRequest(command) => command.run(output),
+        Command::Sign(command) => command.run(&cli.global, output),
+        Command::Ostree(command) => command.run(&cli.global, output),
+        Command::Verify(command) => command.run(&cli.global, output),
+        Command::Status(command) => command.run(&cli.global, output),
+        Command::Keys(command) => command.run(&cli.global, output),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>().ok().map(Duration::try_from_secs_f64) {
+        Some(Ok(duration)) if !duration.is_zero() => Ok(duration),
+        _ => Err("expected a number of seconds above 0".to_owned()),
+    }
+}

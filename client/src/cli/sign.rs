@@ -1,0 +1,137 @@
+//! `chancery sign`.
+
+use super::error::CliError;
+use super::hash::{Progress, digest, total};
+use super::output::Output;
+use super::{Global, session};
+use chancery::{Error, HashAlgorithm, Request, VerifiedSignature};
+use chancery_reqlog::durable;
+use clap::Args;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+const AFTER_HELP: &str = "The signature of FILE is written to FILE.sig and its receipt, the proof that the request was recorded first,
+to FILE.sig.tlog-proof. Nothing is written before both are checked.
+
+Example:
+  chancery sign dist/tool-1.0.tar.gz --key release --as sshsig --namespace file
+  ssh-keygen -Y verify -f allowed_signers -I release -n file -s dist/tool-1.0.tar.gz.sig < dist/tool-1.0.tar.gz";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Sign {
+    /// Files to be signed
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Name of the key
+    #[arg(long, value_name = "KEY")]
+    key: String,
+    /// What kind of signature
+    #[arg(long = "as", value_name = "KIND")]
+    kind: Kind,
+    /// What the signature is for, as verifiers will ask for it
+    #[arg(long, default_value = "file")]
+    namespace: String,
+    /// How the file is hashed
+    #[arg(long, default_value = "sha512", value_parser = ["sha512", "sha256"])]
+    hash: String,
+    /// What is signed, in the terms of the policy [default: the name of the file]
+    #[arg(long)]
+    subject: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Kind {
+    /// An SSH signature, as `ssh-keygen -Y sign` makes it
+    Sshsig,
+}
+
+impl Sign {
+    pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), CliError> {
+        let profile = session::profile(global)?;
+        session::pinned(&profile, &self.key)?;
+        let requests = self.requests()?;
+        let results = session::wait(async {
+            let client = session::client(global, profile).await?;
+            Ok(client.sign_batch(&requests).await?)
+        })?;
+        let mut believed = Vec::new();
+        for result in results {
+            match result {
+                // A key host that misbehaved once is not to be believed in the rest.
+                Err(error @ Error::Misbehaved(_)) => return Err(error.into()),
+                other => believed.push(other.map_err(CliError::from)),
+            }
+        }
+        self.finish(believed, output)
+    }
+
+    fn requests(&self) -> Result<Vec<Request>, CliError> {
+        let Kind::Sshsig = self.kind;
+        let algorithm: HashAlgorithm = self.hash.parse().map_err(|e| CliError::Usage(format!("{e}")))?;
+        let progress = Progress::new(total(&self.files));
+        let request = |file: &PathBuf| {
+            let subject = self.subject_of(file)?;
+            let digest = digest(file, algorithm, &progress)?;
+            Ok(Request::sshsig(&self.key, &subject, &self.namespace, algorithm, &digest).map_err(Error::from)?)
+        };
+        let requests = self.files.iter().map(request).collect();
+        progress.finish();
+        requests
+    }
+
+    fn subject_of(&self, file: &Path) -> Result<String, CliError> {
+        let name = file.file_name().and_then(|n| n.to_str()).map(str::to_owned);
+        let no_name = || CliError::Usage(format!("{} has no name that can be a subject; say --subject", file.display()));
+        self.subject.clone().or(name).ok_or_else(no_name)
+    }
+
+    fn finish(&self, results: Vec<Result<VerifiedSignature, CliError>>, output: Output) -> Result<(), CliError> {
+        let all = results.len();
+        let (mut text, mut signed, mut failed): (String, Vec<Value>, Vec<Value>) = Default::default();
+        let mut code = 0;
+        for (file, result) in self.files.iter().zip(results) {
+            match result.and_then(|signature| save(file, signature)) {
+                Ok((line, facts)) => {
+                    let _ = writeln!(text, "{line}");
+                    signed.push(facts);
+                }
+                Err(error) if all == 1 => return Err(error),
+                Err(error) => {
+                    output.warn(format_args!("{} is not signed", file.display()));
+                    output.explain(&error);
+                    code = code.max(error.exit_code());
+                    failed.push(json!({ "file": file, "error": error.json() }));
+                }
+            }
+        }
+        output.result(text, &json!({ "signed": signed, "failed": failed }))?;
+        match failed.len() {
+            0 => Ok(()),
+            failed => Err(CliError::Several { failed, all, what: "files were not signed", code }),
+        }
+    }
+}
+
+/// Writes the receipt first: where there is a signature, there is its receipt.
+fn save(file: &Path, signature: VerifiedSignature) -> Result<(String, Value), CliError> {
+    let signature_path = with_suffix(file, ".sig");
+    let receipt_path = with_suffix(&signature_path, ".tlog-proof");
+    durable::write_atomic(&receipt_path, signature.receipt_file(), 0o644)?;
+    durable::write_atomic(&signature_path, signature.framed(), 0o644)?;
+    let line = format!("signed {} -> {} ({})", file.display(), signature_path.display(), session::by(&signature));
+    let mut facts = session::facts(&signature);
+    if let Value::Object(facts) = &mut facts {
+        facts.insert("file".to_owned(), json!(file));
+        facts.insert("signature".to_owned(), json!(signature_path));
+        facts.insert("receipt".to_owned(), json!(receipt_path));
+    }
+    Ok((line, facts))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(suffix);
+    PathBuf::from(name)
+}

@@ -1,0 +1,104 @@
+//! `chancery status`.
+
+use super::error::CliError;
+use super::output::Output;
+use super::{Global, keys, session};
+use chancery::{EndpointStatus, Error, KeyState, KeyVerdict};
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+const AFTER_HELP: &str = "Exits with 3 when an endpoint cannot be reached, with 4 when a key or the log is not the one that was seen before, with 1
+when a pinned key is locked or missing.
+
+Example:
+  chancery status --timeout 5 --json";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Status {}
+
+impl Status {
+    pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), CliError> {
+        let profile = session::profile(global)?;
+        let expires = profile.certificate_expires().and_then(|s| Timestamp::from_second(s).ok());
+        let mut text = format!("principal {}\n", profile.principal());
+        if let Some(expires) = expires {
+            let _ = writeln!(text, "certificate valid until {expires}");
+        }
+        let mut facts = json!({ "principal": profile.principal(), "certificate_expires": expires.map(|t| t.to_string()) });
+        let endpoints: Vec<_> = profile.endpoints().iter().map(ToString::to_string).collect();
+        let list = session::wait(async { Ok(session::client(global, profile).await?.status().await?) })?;
+        let list: Vec<_> = list.into_iter().map(|s| s.map_err(CliError::from)).collect();
+        let mut described = Vec::new();
+        for (endpoint, status) in endpoints.iter().zip(&list) {
+            text.push_str(&describe(endpoint, status));
+            described.push(describe_json(endpoint, status));
+        }
+        if let Value::Object(facts) = &mut facts {
+            facts.insert("endpoints".to_owned(), Value::Array(described));
+        }
+        output.result(text, &facts)?;
+        judge(list, output)
+    }
+}
+
+fn describe(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> String {
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => return format!("{endpoint}  FAILED: {error}\n"),
+    };
+    let mut text = format!(
+        "{endpoint}  answers in {:.1} ms; the log has {} entries and is the one seen before\n",
+        status.round_trip.as_secs_f64() * 1000.0,
+        status.log_size
+    );
+    for key in &status.keys {
+        let _ = writeln!(text, "  {}", keys::line(key));
+    }
+    text
+}
+
+fn describe_json(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> Value {
+    match status {
+        Ok(s) => json!({
+            "endpoint": endpoint,
+            "reached": true,
+            "round_trip_ms": s.round_trip.as_secs_f64() * 1000.0,
+            "log_size": s.log_size,
+            "keys": s.keys.iter().map(keys::facts).collect::<Vec<_>>(),
+        }),
+        Err(error) => json!({ "endpoint": endpoint, "reached": false, "error": error.json() }),
+    }
+}
+
+/// The gravest fault decides how the command ends; the others are in the text already.
+fn judge(list: Vec<Result<EndpointStatus, CliError>>, output: Output) -> Result<(), CliError> {
+    let all = list.len();
+    let (mut failed, mut code) = (0_usize, 0);
+    for status in list {
+        let fault = match status {
+            Err(error) => Err(error),
+            Ok(status) => keys::judge(&status.keys).and_then(|()| locked(&status)),
+        };
+        match fault {
+            Ok(()) => {}
+            Err(error @ CliError::Client(Error::Misbehaved(_))) => return Err(error),
+            Err(error) => {
+                output.explain(&error);
+                failed = failed.saturating_add(1);
+                code = code.max(error.exit_code());
+            }
+        }
+    }
+    if failed == 0 { Ok(()) } else { Err(CliError::Several { failed, all, what: "endpoints are not well", code }) }
+}
+
+fn locked(status: &EndpointStatus) -> Result<(), CliError> {
+    let failed = status.keys.iter().filter(|k| k.verdict == KeyVerdict::Pinned && k.state == KeyState::Locked).count();
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(CliError::Several { failed, all: status.keys.len(), what: "keys are locked; unlock them on the key host", code: 1 })
+}
