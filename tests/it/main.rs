@@ -10,11 +10,13 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "what a test writes need not outlive it")]
 
+mod auditor;
 mod bad_input;
 mod crash;
 mod docs;
 mod house;
 mod ledger;
+mod log;
 mod outside;
 mod signing;
 mod variant;

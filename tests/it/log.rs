@@ -1,0 +1,253 @@
+//! The request log, held against an implementation of others; and what becomes of it when it is changed.
+
+use crate::auditor::{audit, go_audit};
+use crate::outside::check_log;
+use crate::wire::{block_on, digest_header, sign};
+use chancery_proto::v1::sign_batch_response::Outcome;
+use chancery_proto::v1::signing_service_client::SigningServiceClient;
+use chancery_proto::v1::{SignBatchRequest, SignResponse};
+use chancery_tests::{KeyHost, Publisher, Setup, run};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+
+const STREAMS: u64 = 4;
+const IN_FLIGHT: u64 = 256;
+/// More than one full tile of the second level, which covers 65,536 entries.
+const ENTRIES: u64 = 70_000;
+
+fn host() -> KeyHost {
+    Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]").start()
+}
+
+/// Signs the requests of these numbers over one stream; gives the replies to some of them.
+async fn sign_many(channel: Channel, numbers: std::ops::Range<u64>) -> Vec<SignResponse> {
+    let (requests, outgoing) = mpsc::channel(IN_FLIGHT as usize);
+    let request =
+        |number| SignBatchRequest { number, header: Some(digest_header("tarballs", "prod", number)), content: Default::default() };
+    let mut waiting = numbers.clone();
+    for number in waiting.by_ref().take(IN_FLIGHT as usize) {
+        requests.send(request(number)).await.unwrap();
+    }
+    let mut replies = SigningServiceClient::new(channel).sign_batch(ReceiverStream::new(outgoing)).await.unwrap().into_inner();
+    let mut requests = Some(requests);
+    let (mut count, mut kept) = (0, Vec::new());
+    while let Some(reply) = replies.message().await.unwrap() {
+        let Some(Outcome::Signed(signed)) = reply.outcome else { panic!("{reply:?}") };
+        count += 1;
+        if count % 4000 == 1 {
+            kept.push(signed);
+        }
+        match (waiting.next(), &requests) {
+            (Some(number), Some(requests)) => requests.send(request(number)).await.unwrap(),
+            _ => requests = None,
+        }
+    }
+    assert_eq!(count, numbers.end - numbers.start, "every request has a reply");
+    kept
+}
+
+fn sign_on_streams(host: &KeyHost, publisher: &Publisher, count: u64) -> Vec<SignResponse> {
+    block_on(async {
+        let channels = publisher.connections(&host.endpoint(), STREAMS as usize).await;
+        let share = count / STREAMS;
+        let streams: Vec<_> =
+            channels.into_iter().zip(0..).map(|(channel, i)| tokio::spawn(sign_many(channel, i * share..(i + 1) * share))).collect();
+        let mut kept = Vec::new();
+        for stream in streams {
+            kept.extend(stream.await.unwrap());
+        }
+        kept
+    })
+}
+
+fn sign_some(host: &KeyHost, publisher: &Publisher, numbers: std::ops::Range<u64>) {
+    block_on(async {
+        let channel = publisher.connections(&host.endpoint(), 1).await.remove(0);
+        for n in numbers {
+            sign(channel.clone(), digest_header("tarballs", "prod", n), vec![]).await.unwrap();
+        }
+    });
+}
+
+/// A key host whose log is not whole answers, and says why it signs nothing.
+fn refusal_to_sign(host: &KeyHost, publisher: &Publisher) -> String {
+    block_on(async {
+        let channel = publisher.connections(&host.endpoint(), 1).await.remove(0);
+        let status = sign(channel, digest_header("tarballs", "prod", 999), vec![]).await.expect_err("this must not be signed");
+        status.message().to_owned()
+    })
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _ = run(Command::new("rm").arg("-rf").arg(to)).ok();
+    let _ = run(Command::new("cp").arg("-a").arg(from).arg(to)).ok();
+}
+
+#[test]
+fn the_log_is_verified_from_static_files_alone() {
+    let mut host = host();
+    let publisher = host.publisher("web1");
+    sign_some(&host, &publisher, 1_000_000..1_000_003);
+    let early = fs::read_to_string(host.public().join("checkpoint")).unwrap();
+    let receipts = sign_on_streams(&host, &publisher, ENTRIES);
+    assert_eq!(host.stop(), Some(0));
+    let vkey = host.vkey();
+    // Nothing but the public files, somewhere else.
+    let public = host.temp().join("mirror");
+    copy(&host.public(), &public);
+    fs::rename(host.dir(), host.temp().join("gone")).unwrap();
+
+    let size = audit(&public, &vkey, Some(&early)).unwrap();
+    assert!(size > ENTRIES, "{size} entries");
+    let early_size = early.lines().nth(1).unwrap();
+    if let Some(said) = go_audit(&public, &vkey, &[early_size, "1", "255", "256", "257", "65536", "65537", "69999"]) {
+        let said = said.unwrap();
+        assert!(said.starts_with(&format!("ok: {size} entries")), "{said}");
+    }
+    assert!(receipts.len() >= 16, "{} receipts", receipts.len());
+    for receipt in &receipts {
+        let file = host.temp().join("receipt");
+        fs::write(&file, &receipt.receipt).unwrap();
+        let Some(said) = check_log(&["proof", &vkey], &file) else { return };
+        let said = said.ok().stdout;
+        assert!(said.starts_with(&format!("ok: entry {} of ", receipt.entry_index)), "{said}");
+        let mut changed = receipt.receipt.to_vec();
+        // Within the entry's base64.
+        let at = 60;
+        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+        fs::write(&file, changed).unwrap();
+        assert_ne!(check_log(&["proof", &vkey], &file).unwrap().code, 0, "a changed receipt");
+    }
+}
+
+#[test]
+fn a_rolled_back_log_is_refused_by_keeper_and_auditor() {
+    let mut host = host();
+    let publisher = host.publisher("web1");
+    sign_some(&host, &publisher, 0..5);
+    assert_eq!(host.stop(), Some(0));
+    let (wal, older_wal) = (host.dir().join("log/wal"), host.temp().join("older-wal"));
+    let (public, older_public) = (host.public(), host.temp().join("older-public"));
+    copy(&wal, &older_wal);
+    copy(&public, &older_public);
+    host.serve();
+    sign_some(&host, &publisher, 5..10);
+    assert_eq!(host.stop(), Some(0));
+    let newest = fs::read_to_string(public.join("checkpoint")).unwrap();
+
+    copy(&older_wal, &wal);
+    host.serve();
+    let said = refusal_to_sign(&host, &publisher);
+    assert!(said.contains("ROLLBACK"), "{said}");
+    assert_eq!(host.stop(), Some(0));
+    let fsck = run(&mut host.chanceryd_plain(&["log", "fsck", "--explain"]));
+    assert!(fsck.code == 4 && fsck.stdout.contains("ROLLBACK"), "{fsck:?}");
+    assert_eq!(fs::read_to_string(public.join("checkpoint")).unwrap(), newest, "nothing was published over it");
+
+    let refused = audit(&older_public, &host.vkey(), Some(&newest)).unwrap_err();
+    assert!(refused.contains("ROLLBACK"), "{refused}");
+    assert!(audit(&older_public, &host.vkey(), None).is_ok(), "only who saw more can know");
+}
+
+#[test]
+fn a_client_that_saw_more_refuses_a_key_host_whose_whole_directory_was_rolled_back() {
+    let mut host = host();
+    let publisher = host.publisher("web1");
+    let file = host.temp().join("prod");
+    fs::write(&file, "1").unwrap();
+    let sign = |publisher: &Publisher| run(publisher.chancery(&["sign", "--key", "tarballs", "--as", "sshsig"]).arg(&file));
+    let _ = sign(&publisher).ok();
+    assert_eq!(host.stop(), Some(0));
+    let (log, older) = (host.dir().join("log"), host.temp().join("older"));
+    copy(&log, &older);
+    for round in 0..3 {
+        host.serve();
+        publisher.point_at(&host.endpoint());
+        fs::write(&file, format!("round {round}")).unwrap();
+        let _ = sign(&publisher).ok();
+        assert_eq!(host.stop(), Some(0));
+    }
+    copy(&older, &log);
+    host.serve();
+    publisher.point_at(&host.endpoint());
+    let signature = host.temp().join("prod.sig");
+    let before = fs::read(&signature).unwrap();
+    fs::write(&file, "after the rollback").unwrap();
+    let refused = sign(&publisher);
+    assert_eq!(refused.code, 4, "the log misbehaved: {refused:?}");
+    assert_eq!(fs::read(&signature).unwrap(), before, "nothing was written");
+}
+
+/// Changes one byte of a file.
+fn change(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn an_auditor_names_what_was_tampered_with() {
+    let mut host = host();
+    let publisher = host.publisher("web1");
+    let _ = sign_on_streams(&host, &publisher, 600);
+    assert_eq!(host.stop(), Some(0));
+    let vkey = host.vkey();
+    let size = audit(&host.public(), &vkey, None).unwrap();
+    let partial = |level: &str, index: u64| format!("tile/{level}/{index:03}.p/{}", size % 256);
+    let files = [
+        ("tile/entries/000".to_owned(), 300),
+        ("tile/0/001".to_owned(), 40),
+        (partial("entries", size / 256), 30),
+        (partial("0", size / 256), 3),
+        (format!("tile/1/000.p/{}", size / 256), 35),
+    ];
+    for (name, at) in &files {
+        let mirror: PathBuf = host.temp().join("mirror");
+        copy(&host.public(), &mirror);
+        change(&mirror.join(name), *at);
+        let said = audit(&mirror, &vkey, None).unwrap_err();
+        // The hashes at the right edge make the root together: which file of them is wrong cannot be known.
+        let edge = !name.contains("entries") && name.contains(".p/") && said.contains("tile/1/");
+        assert!(said.contains(name.as_str()) || edge, "{name} was changed: {said}");
+        if let Some(go) = go_audit(&mirror, &vkey, &[]) {
+            assert!(go.is_err(), "{name} was changed: {go:?}");
+        }
+        fs::remove_file(mirror.join(name)).unwrap();
+        let said = audit(&mirror, &vkey, None).unwrap_err();
+        assert!(said.contains(name.as_str()) && said.contains("missing"), "{name} was removed: {said}");
+    }
+    let mirror = host.temp().join("mirror");
+    copy(&host.public(), &mirror);
+    change(&mirror.join("checkpoint"), "localhost/requests\n".len());
+    let said = audit(&mirror, &vkey, None).unwrap_err();
+    assert!(said.contains("checkpoint"), "{said}");
+}
+
+#[test]
+fn fsck_on_the_key_host_names_the_damaged_record_and_the_changed_file() {
+    let mut host = host();
+    let publisher = host.publisher("web1");
+    sign_some(&host, &publisher, 0..20);
+    assert_eq!(host.stop(), Some(0));
+    let segment = "log/wal/00000000000000000000.wal";
+    let pristine = host.temp().join("pristine");
+    copy(&host.dir().join("log"), &pristine);
+    change(&host.dir().join(segment), 3000);
+    let damaged = run(&mut host.chanceryd_plain(&["log", "fsck"]));
+    assert!(damaged.code == 4 && damaged.stdout.contains("00000000000000000000.wal at byte "), "{damaged:?}");
+    host.serve();
+    let said = refusal_to_sign(&host, &publisher);
+    assert!(said.contains("fsck"), "it says what to do: {said}");
+    assert_eq!(host.stop(), Some(0));
+    copy(&pristine, &host.dir().join("log"));
+    let size = audit(&host.public(), &host.vkey(), None).unwrap();
+    let tile = format!("tile/entries/000.p/{size}");
+    change(&host.public().join(&tile), 10);
+    let differs = run(&mut host.chanceryd_plain(&["log", "fsck"]));
+    assert!(differs.code == 4 && differs.stdout.contains(&tile), "{differs:?}");
+}
