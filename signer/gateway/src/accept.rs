@@ -2,14 +2,14 @@
 
 mod guests;
 
-use crate::identity::Peer;
+use crate::identity::{Peer, identify};
 use guests::{Guest, Guests};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -30,6 +30,8 @@ pub struct AcceptLimits {
     pub connections: usize,
     /// Of these, connections of one principal.
     pub per_principal: usize,
+    /// Requests of one principal that may be under way, on all its connections together.
+    pub in_flight_per_principal: usize,
     /// A handshake takes no longer than this.
     pub handshake_timeout: Duration,
 }
@@ -54,7 +56,12 @@ struct Door {
 /// Accepts until the receiving end is dropped.
 pub fn accept(listener: TcpListener, acceptor: TlsAcceptor, limits: AcceptLimits) -> ReceiverStream<io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(READY);
-    let door = Door { acceptor, timeout: limits.handshake_timeout, guests: Guests::new(limits.per_principal), ready };
+    let door = Door {
+        acceptor,
+        timeout: limits.handshake_timeout,
+        guests: Guests::new(limits.per_principal, limits.in_flight_per_principal),
+        ready,
+    };
     tokio::spawn(keep_door(listener, door, limits.connections));
     ReceiverStream::new(connections)
 }
@@ -95,9 +102,9 @@ impl Door {
             Err(_) => return tracing::info!(%address, "a handshake took too long"),
         };
         let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-        let peer = Peer::new(address, leaf.map_or(&[], |leaf| leaf));
-        let name = match peer.principal(SystemTime::now()) {
-            Ok(principal) => principal.as_str(),
+        let identity = identify(leaf.map_or(&[], |leaf| leaf));
+        let name = match &identity {
+            Ok(identity) => identity.principal.as_str(),
             Err(error) => {
                 tracing::warn!(%address, %error, "connected, but names no principal");
                 ""
@@ -107,6 +114,7 @@ impl Door {
             return tracing::warn!(%address, principal = name, "closed: this principal has connections_per_principal connections already");
         };
         tracing::debug!(%address, principal = name, "connected");
+        let peer = Peer::new(identity, guest.turns());
         // The receiver is gone when the gateway stops.
         drop(self.ready.send(Ok(Connection { stream, peer, _place: place, _guest: guest })).await);
     }

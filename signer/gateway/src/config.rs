@@ -101,6 +101,9 @@ pub struct Limits {
     /// Requests of all clients together that are under way.
     #[serde(deserialize_with = "count::<_, 1_000_000>")]
     pub in_flight: u32,
+    /// Of these, requests of one principal.
+    #[serde(deserialize_with = "count::<_, 1_000_000>")]
+    pub in_flight_per_principal: u32,
     /// Requests of one batch stream that are under way.
     #[serde(deserialize_with = "count::<_, 1_000_000>")]
     pub batch_in_flight: u32,
@@ -133,6 +136,7 @@ impl Default for Limits {
             connections_per_principal: 256,
             streams_per_connection: 1024,
             in_flight: 16384,
+            in_flight_per_principal: 4096,
             batch_in_flight: 1024,
             handshake_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),

@@ -1,9 +1,9 @@
 //! Who is at the other end: one exact name out of the client's certificate.
 
 use chancery_channel::{NameError, Principal};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::sync::Semaphore;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// What is known of a connection's other end. Travels with each of its requests.
@@ -12,8 +12,8 @@ pub struct Peer(Arc<Known>);
 
 #[derive(Debug)]
 struct Known {
-    address: SocketAddr,
     identity: Result<Identity, IdentityError>,
+    turns: Arc<Semaphore>,
 }
 
 /// Whom a certificate names, and until when.
@@ -54,16 +54,16 @@ pub enum IdentityError {
 }
 
 impl Peer {
-    /// From the leaf of a verified chain.
+    /// `turns` has a permit for each request of this principal that may be under way, on all its connections.
     #[must_use]
-    pub fn new(address: SocketAddr, leaf: &[u8]) -> Self {
-        Self(Arc::new(Known { address, identity: identify(leaf) }))
+    pub fn new(identity: Result<Identity, IdentityError>, turns: Arc<Semaphore>) -> Self {
+        Self(Arc::new(Known { identity, turns }))
     }
 
-    /// Where it comes from. Never a ground for a decision.
+    /// A permit for each request of this principal that may be under way.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.0.address
+    pub fn turns(&self) -> &Arc<Semaphore> {
+        &self.0.turns
     }
 
     /// Who it is at this time.

@@ -22,9 +22,9 @@ use tonic::transport;
 use tonic::transport::server::Router;
 
 /// Content of one stream that may be on its way, in bytes; small calls do not notice it.
-const STREAM_WINDOW: u32 = 2 << 20;
+const STREAM_WINDOW: u32 = 1 << 20;
 /// And of one connection: one stream whose content has to wait does not stop the others.
-const CONNECTION_WINDOW: u32 = 8 << 20;
+const CONNECTION_WINDOW: u32 = 2 << 20;
 /// Requests that are no content are small.
 const QUESTION_MAX: usize = 4096;
 
@@ -46,6 +46,7 @@ impl Server {
         let accept_limits = AcceptLimits {
             connections: count(limits.connections),
             per_principal: count(limits.connections_per_principal),
+            in_flight_per_principal: count(limits.in_flight_per_principal),
             handshake_timeout: limits.handshake_timeout,
         };
         let connections = accept(listener, TlsAcceptor::from(tls), accept_limits);

@@ -17,7 +17,7 @@ use chancery_proto::v1::{SignBatchRequest, SignRequest, SignResponse};
 use sign_batch::Replies;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -44,6 +44,12 @@ pub struct Signing {
     stopping: watch::Receiver<bool>,
 }
 
+/// The place of one request among those under way; given back when it is answered.
+struct Turn {
+    _own: OwnedSemaphorePermit,
+    _common: OwnedSemaphorePermit,
+}
+
 impl Signing {
     /// At most `in_flight` requests of all clients together are under way at once. Once `stopping` says true, no batch stream is read
     /// any further.
@@ -52,8 +58,15 @@ impl Signing {
         Self { link, limits, in_flight: Arc::new(Semaphore::new(in_flight)), stopping }
     }
 
-    async fn sign_one(&self, principal: Principal, parts: Streaming<SignRequest>) -> Result<SignResponse, Status> {
-        let _turn = self.in_flight.acquire().await;
+    /// Waits until one more request of this client may be under way.
+    async fn turn(&self, peer: &Peer) -> Option<Turn> {
+        let own = Arc::clone(peer.turns()).acquire_owned().await.ok()?;
+        let common = Arc::clone(&self.in_flight).acquire_owned().await.ok()?;
+        Some(Turn { _own: own, _common: common })
+    }
+
+    async fn sign_one(&self, peer: &Peer, principal: Principal, parts: Streaming<SignRequest>) -> Result<SignResponse, Status> {
+        let _turn = self.turn(peer).await;
         sign::sign(&self.link, &self.limits, principal, parts).await.map(wire::signed)
     }
 }
@@ -61,8 +74,8 @@ impl Signing {
 #[tonic::async_trait]
 impl SigningService for Signing {
     async fn sign(&self, request: Request<Streaming<SignRequest>>) -> Result<Response<SignResponse>, Status> {
-        let principal = principal(&request)?.clone();
-        let signed = timeout(self.limits.request_timeout, self.sign_one(principal, request.into_inner())).await;
+        let (peer, principal) = (peer(&request)?.clone(), principal(&request)?.clone());
+        let signed = timeout(self.limits.request_timeout, self.sign_one(&peer, principal, request.into_inner())).await;
         signed.map_err(|_| late(self.limits.request_timeout))?.map(Response::new)
     }
 

@@ -1,7 +1,7 @@
 //! Many small things on one stream: one task reads the requests of a stream, and nothing is spawned for each.
 
 use super::sign::too_large;
-use super::{CallLimits, Signing, unanswered, unexpected, until};
+use super::{CallLimits, Signing, Turn, unanswered, unexpected, until};
 use crate::identity::Peer;
 use crate::link::LinkError;
 use crate::wire;
@@ -12,8 +12,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
@@ -89,12 +89,12 @@ async fn read(reader: Reader, mut requests: Streaming<SignBatchRequest>) {
 }
 
 impl Reader {
-    /// The next request, once there is a place for it on this stream, among all streams, and on the way to the keeper.
-    async fn next(&self, requests: &mut Streaming<SignBatchRequest>) -> Result<Option<(SignBatchRequest, OwnedSemaphorePermit)>, Status> {
+    /// The next request, once there is a place for it on this stream, among those of its principal and of all, and on the way to the keeper.
+    async fn next(&self, requests: &mut Streaming<SignBatchRequest>) -> Result<Option<(SignBatchRequest, Turn)>, Status> {
         // Places are closed when the client is gone; the turns of all streams never are.
         let Ok(place) = self.places.acquire().await else { return Ok(None) };
         let Some(request) = requests.message().await? else { return Ok(None) };
-        let Ok(turn) = Arc::clone(&self.signing.in_flight).acquire_owned().await else { return Ok(None) };
+        let Some(turn) = self.signing.turn(&self.peer).await else { return Ok(None) };
         self.signing.link.room().await;
         place.forget();
         Ok(Some((request, turn)))
@@ -111,14 +111,14 @@ impl Reader {
         }
     }
 
-    fn ask(&self, request: SignBatchRequest, turn: OwnedSemaphorePermit) {
+    fn ask(&self, request: SignBatchRequest, turn: Turn) {
         let number = request.number;
         if let Err(refusal) = self.hand_over(request, turn) {
             drop(self.sender.send(Ok(Answered { number, request_id: None, answer: Ok(Answer::Refused(refusal)) })));
         }
     }
 
-    fn hand_over(&self, request: SignBatchRequest, turn: OwnedSemaphorePermit) -> Result<(), Refusal> {
+    fn hand_over(&self, request: SignBatchRequest, turn: Turn) -> Result<(), Refusal> {
         let SignBatchRequest { number, header, content } = request;
         let header = header.ok_or_else(|| invalid("header-missing", "a request of a batch has a header"))?;
         let principal = self.peer.principal(SystemTime::now()).map_err(|why| invalid("certificate-expired", &why.to_string()))?;

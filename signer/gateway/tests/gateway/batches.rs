@@ -1,8 +1,11 @@
 //! Many requests on one stream.
 
-use crate::host::{Host, LONG, content, digest};
+use crate::host::{Host, LONG, content, digest, parts};
 use crate::keeper::Got;
+use crate::pki::uri;
 use chancery_proto::v1::sign_batch_response::Outcome;
+use chancery_proto::v1::sign_request::Part;
+use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use chancery_proto::v1::{Refusal, SignBatchRequest, SignBatchResponse, SignHeader};
 use chanceryd::config::Limits;
 use tokio::sync::mpsc;
@@ -130,6 +133,26 @@ async fn all_streams_together_have_a_bound_and_take_turns() {
         }
     }
     host.is_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_principal_cannot_take_all_turns() {
+    let mut host = Host::with(Limits { in_flight: 4, in_flight_per_principal: 3, ..Limits::default() }).await;
+    let mut batch = Batch::open(&host).await;
+    for number in 0..10 {
+        batch.ask(number, digest("hold"));
+    }
+    for _ in 0..3 {
+        assert!(matches!(host.keeper.next().await, Got::Sign(_)));
+    }
+    let other = host.authority.client(&[uri("spiffe://example.org/publisher/web2")]);
+    let mut other = SigningServiceClient::new(host.channel(Some(&other)));
+    other.sign(parts([Part::Header(digest("release"))])).await.unwrap();
+    let Got::Sign(fourth) = host.keeper.next().await else { panic!("expected a request") };
+    assert_eq!(fourth.principal.as_str(), "spiffe://example.org/publisher/web2");
+    for expected in [2, 1, 0] {
+        assert_eq!(batch.signed().await, expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
