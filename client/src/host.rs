@@ -10,8 +10,8 @@ use chancery_proto::v1::sign_request::Part;
 use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use chancery_proto::v1::{self, GetCheckpointRequest, GetConsistencyProofRequest, ListKeysRequest};
 use chancery_tlog::Hash;
-use tonic::transport::Channel;
 use tonic::Status;
+use tonic::transport::Channel;
 
 /// The largest piece of content in one message.
 const CHUNK: usize = 1024 * 1024;

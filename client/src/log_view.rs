@@ -54,7 +54,8 @@ impl LogView {
         }
         let (old, new) = if size < seen.checkpoint.size { (&shown, &seen) } else { (&seen, &shown) };
         let (old, new) = (&old.checkpoint, &new.checkpoint);
-        let proof = if old.size == 0 { Vec::new() } else { host.prove(old.size, new.size).await?.ok_or_else(|| rollback(&seen, &shown))? };
+        let proof =
+            if old.size == 0 { Vec::new() } else { host.prove(old.size, new.size).await?.ok_or_else(|| rollback(&seen, &shown))? };
         verify_consistency(old.size, &old.root, new.size, &new.root, &proof).map_err(|_| fork(&seen, &shown))?;
         known.add(shown);
         Ok(())

@@ -79,13 +79,7 @@ impl Request {
         Self::new(key, construction, subject, Payload::Content(content), sha256)
     }
 
-    fn new(
-        key: &str,
-        construction: Construction,
-        subject: &str,
-        payload: Payload,
-        tbs_sha256: [u8; 32],
-    ) -> Result<Self, RequestError> {
+    fn new(key: &str, construction: Construction, subject: &str, payload: Payload, tbs_sha256: [u8; 32]) -> Result<Self, RequestError> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(RequestError::Random)?;
         Ok(Self { id: RequestId(id), key: key.to_owned(), construction, subject: subject.to_owned(), payload, tbs_sha256 })

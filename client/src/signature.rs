@@ -43,14 +43,7 @@ impl VerifiedSignature {
         if receipt.index() != reply.entry_index {
             return Err(Misbehaviour::OtherEntry { said: reply.entry_index, proved: receipt.index() });
         }
-        Ok(Self {
-            framed,
-            raw,
-            key: key.clone(),
-            tbs_sha256: *request.tbs_sha256(),
-            receipt_file: reply.receipt.to_vec(),
-            receipt,
-        })
+        Ok(Self { framed, raw, key: key.clone(), tbs_sha256: *request.tbs_sha256(), receipt_file: reply.receipt.to_vec(), receipt })
     }
 
     /// The signature, framed as the construction says: 64 bytes for OSTree, an armored file for `sshsig`.

@@ -115,7 +115,10 @@ fn lock(path: &Path) -> Result<File, StateError> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".lock");
     let path = path.with_file_name(name);
-    let failed = |step| { let path = path.clone(); move |source| StateError::Io { step, path, source } };
+    let failed = |step| {
+        let path = path.clone();
+        move |source| StateError::Io { step, path, source }
+    };
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).map_err(failed("create the directory of"))?;
     }

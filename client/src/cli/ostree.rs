@@ -125,14 +125,7 @@ impl SignOptions {
         Ok(signature)
     }
 
-    fn report(
-        &self,
-        output: Output,
-        what: &str,
-        signature: &VerifiedSignature,
-        written: &Written,
-        subject: Value,
-    ) -> Result<(), CliError> {
+    fn report(&self, output: Output, what: &str, signature: &VerifiedSignature, written: &Written, subject: Value) -> Result<(), CliError> {
         for dropped in &written.dropped {
             output.warn(format_args!("{}: {dropped}", written.path.display()));
         }

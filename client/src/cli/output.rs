@@ -45,7 +45,11 @@ impl Output {
             let _ = writeln!(err, "  because {cause}");
         }
         if let Some(evidence) = error.misbehaviour().and_then(Misbehaviour::evidence) {
-            let _ = writeln!(err, "keep these two checkpoints as evidence; seen before:\n\n{}\nshown now:\n\n{}", evidence.seen, evidence.shown);
+            let _ = writeln!(
+                err,
+                "keep these two checkpoints as evidence; seen before:\n\n{}\nshown now:\n\n{}",
+                evidence.seen, evidence.shown
+            );
         }
         if error.is_misbehaviour() {
             let _ = writeln!(err, "nothing was written; sign nothing more with this key host, and tell those who watch its log");

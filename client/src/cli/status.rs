@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-const AFTER_HELP: &str = "Exits with 3 when an endpoint cannot be reached, with 4 when a key or the log is not the one that was seen before, with 1
+const AFTER_HELP: &str =
+    "Exits with 3 when an endpoint cannot be reached, with 4 when a key or the log is not the one that was seen before, with 1
 when a pinned key is locked or missing.
 
 Example:

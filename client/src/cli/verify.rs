@@ -228,7 +228,10 @@ fn public_key(text: &str) -> Result<PublicKey, CliError> {
     let text = if path.is_file() { session::read_text(path)? } else { text.to_owned() };
     let forms = [PublicKey::from_openssh, PublicKey::from_ostree, PublicKey::from_spki_pem];
     forms.iter().find_map(|read| read(&text).ok()).ok_or_else(|| {
-        CliError::Usage("--public-key is no Ed25519 key in one of these forms, nor a file with one: `ssh-ed25519 AAAA…`, base64 of 32 bytes, PEM".into())
+        CliError::Usage(
+            "--public-key is no Ed25519 key in one of these forms, nor a file with one: `ssh-ed25519 AAAA…`, base64 of 32 bytes, PEM"
+                .into(),
+        )
     })
 }
 

@@ -12,7 +12,10 @@ fn a_file_is_signed_and_stock_ssh_keygen_accepts_it() {
     let ran = publisher.chancery(&["sign", "tool.tar", "--key", KEY, "--as", "sshsig", "--namespace", "file"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.out, "signed tool.tar -> tool.tar.sig (key release version 1, entry 1)\n");
-    assert_eq!(publisher.made(), ["tool.tar", "tool.tar.sig", "tool.tar.sig.tlog-proof", "web1.toml.checkpoint", "web1.toml.checkpoint.lock"]);
+    assert_eq!(
+        publisher.made(),
+        ["tool.tar", "tool.tar.sig", "tool.tar.sig.tlog-proof", "web1.toml.checkpoint", "web1.toml.checkpoint.lock"]
+    );
 
     publisher.write("allowed", format!("web1 {}\n", host.public().to_openssh("")).as_bytes(), 0o644);
     let mut ssh = Command::new("ssh-keygen");

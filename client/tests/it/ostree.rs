@@ -124,6 +124,11 @@ fn signing_again_leaves_the_file_alone_and_a_new_summary_makes_its_time_grow() {
 #[test]
 fn the_signature_file_is_there_at_every_moment() {
     let site = Site::new();
+    let summary = |version: u32| {
+        site.commit(&version.to_string());
+        site.publisher.read("repo/summary")
+    };
+    let summaries: Vec<_> = (2..6).map(summary).collect();
     assert_eq!(site.publisher.chancery(&SIGN).code, 0);
     let (path, done) = (site.summary_sig(), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -136,8 +141,8 @@ fn the_signature_file_is_there_at_every_moment() {
             }
             looks
         });
-        for version in 2..6 {
-            site.commit(&version.to_string());
+        for summary in summaries {
+            site.publisher.write("repo/summary", &summary, 0o644);
             assert_eq!(site.publisher.chancery(&SIGN).code, 0);
         }
         done.store(true, Ordering::Relaxed);
@@ -153,8 +158,7 @@ fn a_summary_that_changes_while_it_is_signed_keeps_its_signatures() {
     site.commit("2");
     let path = site.publisher.path("repo/summary");
     let older = another_summary();
-    site.host.state().meanwhile =
-        Some(Box::new(move || chancery_reqlog::durable::write_atomic(&path, &older, 0o644).unwrap()));
+    site.host.state().meanwhile = Some(Box::new(move || chancery_reqlog::durable::write_atomic(&path, &older, 0o644).unwrap()));
     let ran = site.publisher.chancery(&SIGN);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("was changed while it was being signed, so the signature was not written"), "{ran:?}");

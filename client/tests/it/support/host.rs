@@ -242,9 +242,7 @@ fn tbs(header: &v1::SignHeader, content: &[u8]) -> Vec<u8> {
 fn frame(header: &v1::SignHeader, public: &PublicKey, signature: &[u8; 64]) -> Vec<u8> {
     match header.payload.as_ref().unwrap() {
         Payload::Content(_) => signature.to_vec(),
-        Payload::Sshsig(s) => {
-            sshsig::armor(public.as_bytes(), &s.namespace, s.hash_algorithm.parse().unwrap(), signature).into_bytes()
-        }
+        Payload::Sshsig(s) => sshsig::armor(public.as_bytes(), &s.namespace, s.hash_algorithm.parse().unwrap(), signature).into_bytes(),
     }
 }
 
