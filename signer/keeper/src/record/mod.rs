@@ -28,7 +28,7 @@ pub enum Outcome {
     /// It is to be signed.
     Sign(Box<Prepared>),
     /// It is refused, and the refusal has an entry.
-    Refuse(Turned),
+    Refuse(Box<Turned>),
     /// The keeper could not decide; the text is for the client. Has no entry, because nothing was decided.
     Fault(String),
 }

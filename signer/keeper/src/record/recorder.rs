@@ -142,7 +142,7 @@ impl Recorder {
         };
         let known = self.remembered.get(&request.request_id);
         let pending = match known {
-            Some(k) if k.fingerprint != fingerprint => Pending { call, outcome: Outcome::Refuse(Turned::reused(request)) },
+            Some(k) if k.fingerprint != fingerprint => Pending { call, outcome: Outcome::Refuse(Box::new(Turned::reused(request))) },
             // What was permitted before is signed again only if it is permitted still; what was refused stays refused.
             Some(k) if k.refused.is_some() || matches!(pending.outcome, Outcome::Sign(_)) => {
                 return Plan::Again { index: k.index, refused: k.refused.clone(), pending };

@@ -23,7 +23,7 @@ impl Judge {
     fn outcome(&self, request: SignRequest, content: Content, now_ms: u64) -> Outcome {
         let checked = match content::check(request, content) {
             Ok(checked) => checked,
-            Err(unfit) => return Outcome::Refuse(Turned::unfit(*unfit)),
+            Err(unfit) => return Outcome::Refuse(Box::new(Turned::unfit(*unfit))),
         };
         let facts = self.keys.facts(&checked.request().key);
         match policy::decide(&self.policy, checked, facts, now_ms) {
@@ -31,7 +31,7 @@ impl Judge {
                 Ok(prepared) => Outcome::Sign(Box::new(prepared)),
                 Err(fault) => Outcome::Fault(fault.to_string()),
             },
-            Err(denial) => Outcome::Refuse(Turned::denied(denial, facts, self.policy.digest())),
+            Err(denial) => Outcome::Refuse(Box::new(Turned::denied(denial, facts, self.policy.digest()))),
         }
     }
 }
