@@ -16,35 +16,33 @@ use tonic::transport::Channel;
 
 /// What one round of one case gave.
 pub(crate) struct Cell {
+    pub(crate) count: usize,
     pub(crate) rate: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
 }
 
 impl Cell {
-    /// The round with the median rate.
-    pub(crate) fn median(mut rounds: Vec<Self>) -> Self {
-        rounds.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-        let middle = rounds.len() / 2;
-        rounds.swap_remove(middle)
-    }
-
     fn of(mut times: Vec<f64>, elapsed: Duration) -> Self {
         times.sort_by(f64::total_cmp);
         let at = |q: f64| times[((times.len() - 1) as f64 * q) as usize];
-        Self { rate: times.len() as f64 / elapsed.as_secs_f64(), p50_us: at(0.5), p99_us: at(0.99) }
+        Self { count: times.len(), rate: times.len() as f64 / elapsed.as_secs_f64(), p50_us: at(0.5), p99_us: at(0.99) }
     }
 }
 
 /// How fast all cores together can do nothing but sign.
 pub(crate) fn raw_signing() -> f64 {
-    const SIGNATURES: u32 = 40_000;
+    const SIGNATURES: u32 = 20_000;
     let key = SigningKey::from_bytes(&[7; 32]);
     let threads = std::thread::available_parallelism().unwrap().get();
     let start = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| (0..SIGNATURES).for_each(|i| drop(std::hint::black_box(key.sign(&[i.to_be_bytes(); 27].concat())))));
+            scope.spawn(|| {
+                (0..SIGNATURES).for_each(|i| {
+                    std::hint::black_box(key.sign(&[i.to_be_bytes(); 27].concat()));
+                })
+            });
         }
     });
     f64::from(SIGNATURES) * threads as f64 / start.elapsed().as_secs_f64()
@@ -66,15 +64,12 @@ pub(crate) async fn sign(host: &KeyHost, publisher: &Publisher, in_flight: usize
     .await
 }
 
-async fn unary<F: Future<Output = ()> + Send>(
+async fn unary<F: Future<Output = ()> + Send + 'static>(
     channels: &[Channel],
     in_flight: usize,
     time: Duration,
     call: impl Fn(Channel) -> F + Copy + Send + 'static,
-) -> Cell
-where
-    F: 'static,
-{
+) -> Cell {
     let start = Instant::now();
     let workers: Vec<_> = (0..in_flight)
         .map(|i| {
@@ -105,6 +100,14 @@ pub(crate) async fn batch(host: &KeyHost, publisher: &Publisher, in_flight: usiz
     streams(&publisher.connections(&host.endpoint(), 4).await, in_flight, time).await
 }
 
+/// Adds so many entries to the log.
+pub(crate) async fn fill(host: &KeyHost, publisher: &Publisher, entries: u64) {
+    let mut made = 0;
+    while made < entries {
+        made += batch(host, publisher, 256, Duration::from_secs(5)).await.count as u64;
+    }
+}
+
 /// One stream a connection; `in_flight` requests on each, but one in all when `in_flight` is 1.
 async fn streams(channels: &[Channel], in_flight: usize, time: Duration) -> Cell {
     let used = if in_flight == 1 { &channels[..1] } else { channels };
@@ -120,7 +123,7 @@ async fn streams(channels: &[Channel], in_flight: usize, time: Duration) -> Cell
 async fn stream(channel: Channel, in_flight: usize, start: Instant, time: Duration) -> Vec<f64> {
     let (requests, outgoing) = mpsc::channel(in_flight);
     let mut begun = Vec::new();
-    let mut send = |begun: &mut Vec<Instant>| {
+    let send = |begun: &mut Vec<Instant>| {
         let number = begun.len() as u64;
         begun.push(Instant::now());
         SignBatchRequest { number, header: Some(header()), content: Default::default() }

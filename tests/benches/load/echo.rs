@@ -3,7 +3,8 @@
 use chancery_proto::v1::key_service_server::{KeyService, KeyServiceServer};
 use chancery_proto::v1::signing_service_server::{SigningService, SigningServiceServer};
 use chancery_proto::v1::{
-    GetKeyRequest, Key, ListKeysRequest, ListKeysResponse, SignBatchRequest, SignBatchResponse, SignRequest, SignResponse, sign_batch_response,
+    GetKeyRequest, Key, ListKeysRequest, ListKeysResponse, SignBatchRequest, SignBatchResponse, SignRequest, SignResponse,
+    sign_batch_response,
 };
 use chancery_tests::Publisher;
 use std::pin::Pin;
@@ -18,7 +19,8 @@ pub(crate) async fn start(publisher: &Publisher) -> Vec<Channel> {
     let (certificate, key) = publisher.server_identity();
     let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key)).client_ca_root(publisher.ca());
     let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-    let server = Server::builder().tls_config(tls).unwrap().add_service(KeyServiceServer::new(Echo)).add_service(SigningServiceServer::new(Echo));
+    let server =
+        Server::builder().tls_config(tls).unwrap().add_service(KeyServiceServer::new(Echo)).add_service(SigningServiceServer::new(Echo));
     tokio::spawn(server.serve_with_incoming(incoming));
     publisher.connections(&format!("https://{address}"), 4).await
 }
