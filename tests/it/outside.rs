@@ -1,6 +1,6 @@
 //! Tools that nobody of this project wrote. Each gives `None` when `CHANCERY_SKIP` names it.
 
-use chancery_tests::{Output, run, tool};
+use chancery_tests::{Output, run, skipped, tool};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +23,7 @@ pub(crate) fn openssl_accepts(public_key: &str, content: &[u8], signature: &[u8]
 
 /// The Ed25519 signatures in a `summary.sig` or `.commitmeta`, as GLib's GVariant reader finds them.
 pub(crate) fn signatures_in(container: &Path) -> Option<Vec<Vec<u8>>> {
-    if skips("glib") {
+    if skipped("glib") {
         return None;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -46,7 +46,7 @@ pub(crate) fn ssh_keygen_accepts(line: &str, namespace: &str, file: &Path, signa
 
 /// The checker of request logs on top of Go's `golang.org/x/mod/sumdb`: `log VKEY …` of a directory, or `proof VKEY` of a receipt.
 pub(crate) fn check_log(arguments: &[&str], path: &Path) -> Option<Output> {
-    if skips("go") {
+    if skipped("go") {
         return None;
     }
     let program = root().join("target/go/check-log");
@@ -58,8 +58,4 @@ pub(crate) fn check_log(arguments: &[&str], path: &Path) -> Option<Output> {
 /// Where the sources are.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-pub(crate) fn skips(name: &str) -> bool {
-    std::env::var("CHANCERY_SKIP").unwrap_or_default().split([',', ' ']).any(|s| s == name)
 }

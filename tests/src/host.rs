@@ -65,7 +65,7 @@ impl Setup {
         let passphrase = temp.path().join("passphrase");
         fs::write(&passphrase, PASSPHRASE).unwrap();
         fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
-        let mut host = KeyHost { temp, dir, passphrase, serving: None };
+        let mut host = KeyHost { temp, dir, passphrase, serving: None, mount: None };
         let _ = host
             .chanceryd(&["init"])
             .arg(&host.dir)
@@ -100,6 +100,7 @@ pub struct KeyHost {
     dir: PathBuf,
     passphrase: PathBuf,
     serving: Option<Serving>,
+    mount: Option<String>,
 }
 
 struct Serving {
@@ -175,6 +176,34 @@ impl KeyHost {
         run(&mut self.chanceryd_plain(&["log", "vkey"])).ok().stdout.trim().to_owned()
     }
 
+    /// From the next start on, its processes see another file system at its log directory, and nobody else does: `script` mounts it on
+    /// `$LOG`. `None` ends that.
+    pub fn mount_log(&mut self, script: Option<&str>) {
+        self.mount = script.map(str::to_owned);
+    }
+
+    /// Its directory as its processes see it.
+    #[must_use]
+    pub fn inside(&self) -> PathBuf {
+        let dir = self.dir.to_str().unwrap();
+        PathBuf::from(format!("/proc/{}/root{dir}", self.gateway_pid()))
+    }
+
+    /// The command that starts it.
+    fn serve_command(&self) -> Command {
+        let mut serve = self.chanceryd(&["serve"]);
+        serve.arg("--dir").arg(&self.dir);
+        let Some(script) = &self.mount else { return serve };
+        let mut command = Command::new("unshare");
+        command.arg("--mount");
+        if !rustix::process::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        command.args(["sh", "-euc", &format!("{script}; exec \"$@\""), "sh"]).arg(serve.get_program()).args(serve.get_args());
+        command.env("LOG", self.dir.join("log"));
+        command
+    }
+
     /// Starts it and waits until it is ready.
     pub fn serve(&mut self) {
         if let Err(output) = self.try_serve() {
@@ -187,9 +216,8 @@ impl KeyHost {
     /// # Errors
     /// Its standard error.
     pub fn try_serve(&mut self) -> Result<(), String> {
-        let mut command = self.chanceryd(&["serve"]);
-        let mut gateway =
-            command.arg("--dir").arg(&self.dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = self.serve_command();
+        let mut gateway = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let mut stderr = gateway.stderr.take().unwrap();

@@ -10,4 +10,4 @@ mod run;
 pub use host::{KeyHost, PASSPHRASE, Setup};
 pub use publisher::Publisher;
 pub use repo::OstreeRepo;
-pub use run::{Output, program, run, tool};
+pub use run::{Output, program, run, skipped, tool};

@@ -1,6 +1,5 @@
 //! Running programs: ours from the build directory, others' from the path.
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -47,11 +46,17 @@ pub fn program(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{name} is not built: run `cargo build --workspace --bins` with the same profile first"))
 }
 
+/// Whether `CHANCERY_SKIP` names this.
+#[must_use]
+pub fn skipped(name: &str) -> bool {
+    let skipped = std::env::var("CHANCERY_SKIP").unwrap_or_default();
+    skipped.split([',', ' ']).any(|s| s == name)
+}
+
 /// A command of somebody else's tool. `None` when it is missing and `CHANCERY_SKIP` names it; missing and not named is a failure.
 #[must_use]
 pub fn tool(name: &str) -> Option<Command> {
-    let skipped = std::env::var("CHANCERY_SKIP").unwrap_or_default();
-    if skipped.split([',', ' ']).any(|s| OsStr::new(s) == OsStr::new(name)) {
+    if skipped(name) {
         return None;
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
