@@ -154,3 +154,37 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio_rustls::TlsConnector;
+    use tokio_stream::StreamExt as _;
+
+    #[tokio::test]
+    async fn small_writes_leave_at_once() {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap().der().clone();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let provider = || Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let server = server.with_single_cert(vec![certificate], PrivateKeyDer::try_from(key.serialize_der()).unwrap()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits =
+            AcceptLimits { connections: 1, per_principal: 1, in_flight_per_principal: 1, handshake_timeout: Duration::from_secs(20) };
+        let mut connections = accept(listener, TlsAcceptor::from(Arc::new(server)), limits);
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let connecting = TlsConnector::from(Arc::new(client)).connect(ServerName::try_from("localhost").unwrap(), tcp);
+        let (connected, accepted) = tokio::join!(connecting, connections.next());
+        connected.unwrap();
+        assert!(accepted.unwrap().unwrap().stream.get_ref().0.nodelay().unwrap());
+    }
+}

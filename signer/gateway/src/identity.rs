@@ -4,7 +4,8 @@ use chancery_channel::{NameError, Principal};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
+use x509_parser::prelude::{FromDer, GeneralName, SubjectAlternativeName, X509Certificate};
 
 /// What is known of a connection's other end. Travels with each of its requests.
 #[derive(Debug, Clone)]
@@ -88,12 +89,14 @@ pub fn identify(certificate: &[u8]) -> Result<Identity, IdentityError> {
     if !rest.is_empty() {
         return Err(IdentityError::Unreadable);
     }
-    let names = match certificate.subject_alternative_name() {
-        Ok(Some(extension)) => &extension.value.general_names,
-        Ok(None) => return Err(IdentityError::NoName),
-        Err(_) => return Err(IdentityError::Unreadable),
-    };
-    let principal = match names.as_slice() {
+    // Found twice, or with bytes after its list of names, the extension could be read in two ways.
+    let extension = certificate.get_extension_unique(&OID_X509_EXT_SUBJECT_ALT_NAME).map_err(|_| IdentityError::Unreadable)?;
+    let extension = extension.ok_or(IdentityError::NoName)?;
+    let (rest, names) = SubjectAlternativeName::from_der(extension.value).map_err(|_| IdentityError::Unreadable)?;
+    if !rest.is_empty() {
+        return Err(IdentityError::Unreadable);
+    }
+    let principal = match names.general_names.as_slice() {
         [] => return Err(IdentityError::NoName),
         [name] => principal(name)?,
         several => return Err(IdentityError::SeveralNames(several.len())),

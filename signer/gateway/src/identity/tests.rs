@@ -54,6 +54,39 @@ fn everything_else_names_nobody() {
 }
 
 #[test]
+fn a_name_of_one_kind_cannot_look_like_the_other() {
+    const DNS: u8 = 0x82;
+    const URI: u8 = 0x86;
+    for (tag, name) in [(DNS, &b"spiffe://example.org/a"[..]), (DNS, b"example.org/a"), (URI, b"example.org"), (URI, b"urn:example:a")] {
+        let refused = identify(&certificate(Vec::new(), Some(raw(tag, name)))).unwrap_err();
+        assert!(matches!(refused, IdentityError::Form(_)), "{refused}");
+    }
+}
+
+#[test]
+fn two_extensions_with_one_name_each_are_two_names() {
+    let twice = certificate(vec![uri("spiffe://example.org/a")], Some(raw(0x86, b"spiffe://example.org/b")));
+    assert!(identify(&twice).is_err());
+}
+
+#[test]
+fn bytes_after_the_name_are_refused() {
+    let mut der = raw(0x86, b"spiffe://example.org/a");
+    der.extend_from_slice(&[0x86, 1, b'x']);
+    assert!(identify(&certificate(Vec::new(), Some(der))).is_err());
+    assert_eq!(identify(&certificate(Vec::new(), Some(vec![0x30, 0]))).unwrap_err(), IdentityError::NoName);
+}
+
+#[test]
+fn a_certificate_that_expires_while_its_connection_stands_names_nobody_any_more() {
+    let identity = identify(&certificate(vec![uri("spiffe://example.org/a")], None)).unwrap();
+    let end = identity.not_after;
+    let peer = Peer::new(Ok(identity), Arc::new(Semaphore::new(1)));
+    assert!(peer.principal(end).is_ok());
+    assert_eq!(peer.principal(end + Duration::from_secs(1)).unwrap_err(), IdentityError::Expired);
+}
+
+#[test]
 fn a_name_with_an_interior_nul_is_refused_and_not_cut_off() {
     const DNS: u8 = 0x82;
     const URI: u8 = 0x86;
