@@ -1,17 +1,35 @@
-//! The walls of the house: who may depend on whom, and what documents promise.
+//! The walls of the house: who may depend on whom, what may stand where in the sources, and what documents promise.
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::outside::root;
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use chancery_tests::run;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+/// The crates of the workspace, by name.
+fn packages() -> Vec<Package> {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root().join("Cargo.toml")).no_deps().other_options(["--locked".into(), "--offline".into()]);
+    let mut packages = command.exec().unwrap().packages;
+    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    packages
 }
 
-fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).other_options(["--locked".into(), "--offline".into()]).exec().unwrap()
+#[test]
+fn the_arrows_between_crates_are_those_of_the_plan() {
+    let packages = packages();
+    let members: BTreeSet<&str> = packages.iter().map(|p| p.name.as_str()).collect();
+    let mut graph = String::from("# Which crate of the workspace uses which. A new arrow is a change of the architecture.\n");
+    for package in &packages {
+        let normal = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
+        let uses: BTreeSet<&str> = normal.map(|d| d.name.as_str()).filter(|d| members.contains(d)).collect();
+        let line = format!("{} -> {}", package.name, uses.into_iter().collect::<Vec<_>>().join(" "));
+        writeln!(graph, "{}", line.trim_end()).unwrap();
+    }
+    golden("crate-graph.txt", &graph);
 }
 
 /// Compares with a committed file; `CHANCERY_BLESS=1` writes it.
@@ -21,83 +39,66 @@ fn golden(name: &str, made: &str) {
         fs::write(&path, made).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == made,
-        "{} differs from what is:\n{made}\nIf that is meant, run with CHANCERY_BLESS=1 and commit it.",
-        path.display()
-    );
+    let differs = format!("{} differs from what is:\n{made}\nIf that is meant, run with CHANCERY_BLESS=1 and commit it.", path.display());
+    assert!(committed == made, "{differs}");
 }
 
-#[test]
-fn the_arrows_between_crates_are_those_of_the_plan() {
-    let metadata = metadata();
-    let members: BTreeSet<&str> = metadata.workspace_packages().iter().map(|p| p.name.as_str()).collect();
-    let mut graph = String::from("# Which crate of the workspace uses which. A new arrow is a change of the architecture.\n");
-    let mut packages = metadata.workspace_packages();
-    packages.sort_by(|a, b| a.name.cmp(&b.name));
-    for package in packages {
-        let uses: BTreeSet<&str> = normal(package).filter(|d| members.contains(d)).collect();
-        writeln!(graph, "{} -> {}", package.name, uses.into_iter().collect::<Vec<_>>().join(" ")).unwrap();
-    }
-    golden("crate-graph.txt", &graph.replace("-> \n", "->\n"));
-}
-
-fn normal(package: &Package) -> impl Iterator<Item = &str> {
-    package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal).map(|d| d.name.as_str())
-}
-
-/// All crates that a crate of the workspace links, itself included.
-fn tree(metadata: &Metadata, of: &str) -> BTreeSet<String> {
-    let resolve = metadata.resolve.as_ref().unwrap();
-    let names: BTreeMap<_, _> = metadata.packages.iter().map(|p| (&p.id, p.name.to_string())).collect();
-    let start = &metadata.packages.iter().find(|p| p.name.as_str() == of).unwrap().id;
-    let mut seen = BTreeSet::new();
-    let mut todo = vec![start];
-    while let Some(id) = todo.pop() {
-        if !seen.insert(names[id].clone()) {
-            continue;
-        }
-        let node = resolve.nodes.iter().find(|n| n.id == *id).unwrap();
-        todo.extend(node.deps.iter().filter(|d| d.dep_kinds.iter().any(|k| k.kind == DependencyKind::Normal)).map(|d| &d.pkg));
-    }
-    seen
+/// What a program links, apart from itself: cargo resolves the features as for this program alone.
+fn tree(of: &str) -> BTreeSet<String> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root()).args([
+        "tree",
+        "--locked",
+        "--offline",
+        "--edges",
+        "normal,no-proc-macro",
+        "--prefix",
+        "none",
+        "--package",
+        of,
+    ]);
+    let output = run(&mut cargo).ok();
+    let names = output.stdout.lines().filter_map(|line| line.split(' ').next()).filter(|name| !name.is_empty() && *name != of);
+    names.map(str::to_owned).collect()
 }
 
 #[test]
 fn the_keeper_links_no_network_code_and_the_auditor_no_key_host_code() {
-    let metadata = metadata();
-    let keeper = tree(&metadata, "chancery-keeper");
-    for absent in ["tonic", "hyper", "h2", "rustls", "tokio", "prost", "ureq", "ring", "openssl-sys"] {
-        assert!(!keeper.contains(absent), "the keeper links {absent}");
-    }
-    let auditor = tree(&metadata, "chancery-audit");
-    for absent in ["tonic", "hyper", "tokio", "prost", "chancery-keeper", "chancery-channel", "chancery-proto", "argon2"] {
-        assert!(!auditor.contains(absent), "the auditor links {absent}");
-    }
-    let gateway = tree(&metadata, "chanceryd");
-    for absent in ["chancery-keeper", "chancery-reqlog", "chancery-tlog", "argon2", "chacha20poly1305"] {
-        assert!(!gateway.contains(absent), "the gateway links {absent}");
+    let network = ["tonic", "hyper", "h2", "rustls", "ring", "tokio", "mio", "prost", "ureq", "socket2", "openssl-sys"];
+    assert_absent("chancery-keeper", &network);
+    let sealing = ["argon2", "chacha20poly1305"];
+    assert_absent("chancery-audit", &["tonic", "hyper", "tokio", "prost", "chancery-keeper", "chancery-channel", "chancery-proto"]);
+    assert_absent("chanceryd", &["chancery-keeper", "chancery-reqlog", "chancery-tlog"]);
+    assert_absent("chancery", &["chancery-keeper", "chancery-channel"]);
+    for program in ["chancery-audit", "chanceryd", "chancery"] {
+        assert_absent(program, &sealing);
     }
     for ground in ["chancery-tlog", "chancery-formats"] {
-        let tree = tree(&metadata, ground);
-        // Not `getrandom`: the features of the whole workspace come together here, and another crate turns on one of its kind.
-        for absent in ["tokio", "rustix", "tempfile", "mio"] {
-            assert!(!tree.contains(absent), "{ground} links {absent}: it is to be pure");
-        }
+        assert_absent(ground, &network);
+        assert_absent(ground, &["rustix", "libc", "getrandom", "tempfile"]);
     }
 }
 
-fn sources(ending: &str) -> Vec<PathBuf> {
+fn assert_absent(program: &str, absent: &[&str]) {
+    let tree = tree(program);
+    assert!(tree.len() > 3, "{program} links {tree:?}");
+    let found: Vec<_> = absent.iter().filter(|name| tree.contains(**name)).collect();
+    assert!(found.is_empty(), "{program} links {found:?}");
+}
+
+/// The files of the tree, without what is built, made by others, or no source.
+fn files(ending: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut todo = vec![root()];
     while let Some(dir) = todo.pop() {
         for entry in fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && !["target", ".git", "gen", "corpus", "vectors", "artifacts"].contains(&name.as_str()) {
+            let path: PathBuf = entry.unwrap().path();
+            let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+            let last = name.rsplit('/').next().unwrap();
+            if path.is_dir() && !["target", ".git", "gen", "corpus", "vectors", "artifacts"].contains(&last) {
                 todo.push(path);
             } else if name.ends_with(ending) {
-                found.push(path);
+                found.push((name, fs::read_to_string(path).unwrap()));
             }
         }
     }
@@ -106,70 +107,133 @@ fn sources(ending: &str) -> Vec<PathBuf> {
 
 #[test]
 fn files_stay_short_and_every_crate_opts_into_the_lints() {
-    for path in sources(".rs") {
-        let lines = fs::read_to_string(&path).unwrap().lines().count();
-        assert!(lines <= 400, "{} has {lines} lines: would two rooms be easier to live in?", path.display());
+    for (name, text) in files(".rs") {
+        let lines = text.lines().count();
+        assert!(lines <= 400, "{name} has {lines} lines: would two rooms be easier to live in?");
     }
-    for package in metadata().workspace_packages() {
+    for package in packages() {
         let manifest = fs::read_to_string(&package.manifest_path).unwrap();
         assert!(manifest.contains("[lints]\nworkspace = true"), "{} does not opt into the lints", package.name);
     }
 }
 
+/// What may be written in some places only.
+struct Wall {
+    /// Where it holds, as the beginning of a path.
+    below: &'static str,
+    words: &'static [&'static str],
+    /// Where the words may stand.
+    except: &'static [&'static str],
+    why: &'static str,
+}
+
+const WALLS: [Wall; 6] = [
+    Wall {
+        below: "",
+        words: &["fs::rename(", ".sync_all()", ".sync_data()", "fs::fsync(", "fs::fdatasync(", "fs::syncfs("],
+        except: &["crates/reqlog/src/durable.rs", "signer/gateway/src/admin/files.rs"],
+        why: "durable writes go through reqlog's durable.rs; the gateway, which does not link the log, has its own for certificates",
+    },
+    Wall {
+        below: "",
+        words: &["unsafe {", "unsafe impl", "unsafe fn"],
+        except: &["signer/keeper/src/key/locked.rs"],
+        why: "only locked memory needs it",
+    },
+    Wall {
+        below: "signer/",
+        words: &["SigningKey"],
+        except: &["signer/keeper/src/key/"],
+        why: "only the key room names a private key (I4)",
+    },
+    Wall {
+        below: "signer/keeper/",
+        words: &["std::net", "TcpStream", "UdpSocket", "UnixListener"],
+        except: &[],
+        why: "the keeper opens no socket (I4)",
+    },
+    Wall {
+        below: "signer/keeper/src/policy",
+        words: &["SystemTime", "Instant", "std::fs", "std::env", "getrandom", "std::io"],
+        except: &[],
+        why: "policy is a pure function (I3)",
+    },
+    Wall {
+        below: "crates/tlog/src",
+        words: &["SystemTime", "Instant", "std::fs", "std::env", "getrandom", "std::io", "async "],
+        except: &[],
+        why: "ground crates have no clock, no I/O, no randomness (I5)",
+    },
+];
+
 #[test]
-fn only_one_file_renames_and_syncs_what_the_log_and_the_keys_need() {
-    let allowed = [
-        "crates/reqlog/src/durable.rs",
-        "crates/reqlog/src/store.rs",
-        "crates/reqlog/src/wal/writer.rs",
-        "signer/gateway/src/admin/files.rs",
-    ];
-    // A store that fails on purpose, for tests.
-    let faulty = "crates/reqlog/src/store/faulty.rs";
-    for path in sources(".rs") {
-        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        if allowed.contains(&name.as_str())
-            || name == faulty
-            || name.starts_with("tests/")
-            || name.contains("/tests")
-            || name.contains("benches")
-            || name.starts_with("fuzz/")
-        {
-            continue;
+fn what_is_for_one_room_stands_in_no_other() {
+    let sources: Vec<(String, String)> = files(".rs").into_iter().filter(|(name, _)| !is_test(name)).collect();
+    for wall in &WALLS {
+        let mut allowed = 0;
+        for (name, text) in sources.iter().filter(|(name, _)| name.starts_with(wall.below)) {
+            let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+            let found = wall.words.iter().find(|word| code.contains(**word));
+            if wall.except.iter().any(|e| name.starts_with(e)) {
+                allowed += usize::from(found.is_some());
+            } else if let Some(word) = found {
+                panic!("{name} has `{word}`: {}", wall.why);
+            }
         }
-        let text = fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap();
-        for call in ["fs::rename(", ".sync_all(", ".sync_data(", "rustix::fs::fsync", "fdatasync("] {
-            assert!(!code.contains(call), "{name} calls {call}…: durable writes go through reqlog/src/durable.rs");
-        }
+        assert!(wall.except.is_empty() || allowed > 0, "{:?} stands nowhere any more: is the wall still needed?", wall.words);
     }
+}
+
+/// Tests, benches and what only they use.
+fn is_test(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('/').collect();
+    ["tests", "fuzz"].contains(&parts[0])
+        || parts.iter().any(|p| ["tests", "tests.rs", "testing.rs", "vectors.rs", "faulty.rs"].contains(p))
 }
 
 #[test]
 fn links_in_documents_lead_somewhere() {
-    for path in sources(".md") {
-        let text = fs::read_to_string(&path).unwrap();
+    for (name, text) in files(".md") {
+        let dir = root().join(&name).parent().unwrap().to_owned();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap();
             if file.is_empty() || file.contains("://") || file.starts_with("mailto:") {
                 continue;
             }
-            assert!(path.parent().unwrap().join(file).exists(), "{}: {target} is not there", path.display());
+            assert!(dir.join(file).exists(), "{name}: {target} is not there");
         }
     }
 }
 
-/// Each validation of the threat model names tests, as `crate::path::name` or a bare test name, in backquotes after `Test:`.
+/// A file or folder of the project that a document names, in backquotes and with a folder before it, is there.
+#[test]
+fn paths_in_documents_are_there() {
+    let mut seen = 0;
+    for (name, text) in files(".md") {
+        for path in text.split('`').skip(1).step_by(2).filter(|quoted| is_path(quoted)) {
+            assert!(root().join(path).exists(), "{name} names `{path}`, which is not there");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} paths");
+}
+
+fn is_path(quoted: &str) -> bool {
+    let ours = ["audit/", "client/", "crates/", "deploy/", "docs/", "proto/", "signer/", "tests/", ".ci/", "fuzz/"];
+    ours.iter().any(|folder| quoted.starts_with(folder)) && !quoted.contains([' ', '*', '…', '<'])
+}
+
+/// Each validation of the threat model, and each invariant, names tests in backquotes after `Test:`.
 #[test]
 fn tests_that_the_documents_name_exist() {
-    let code: String = sources(".rs").iter().map(|p| fs::read_to_string(p).unwrap()).collect();
+    let code: String = files(".rs").into_iter().map(|(_, text)| text).collect();
     for document in ["SECURITY.md", "ARCHITECTURE.md"] {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let mut named = 0;
-        for line in text.lines().filter(|l| l.contains("Test: ")) {
-            let tests = line.split("Test: ").nth(1).unwrap();
-            for name in tests.split('`').skip(1).step_by(2) {
-                let name = name.rsplit("::").next().unwrap();
+        for tests in text.split("Test: ").skip(1) {
+            // The names go on over the ends of lines, up to the end of the item.
+            let end = tests.find("\n- ").or_else(|| tests.find("\n\n")).unwrap_or(tests.len());
+            for name in tests[..end].split('`').skip(1).step_by(2) {
                 assert!(code.contains(&format!("fn {name}(")), "{document} names the test {name}, which is not there");
                 named += 1;
             }

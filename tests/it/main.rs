@@ -20,5 +20,6 @@ mod ledger;
 mod log;
 mod outside;
 mod signing;
+mod trouble;
 mod variant;
 mod wire;

@@ -1,0 +1,87 @@
+//! What goes wrong on a key host: each has a clear error, and secrets stay where they are.
+
+use crate::wire::{block_on, digest_header, sign};
+use chancery_proto::v1::SignResponse;
+use chancery_tests::{KeyHost, PASSPHRASE, Publisher, Setup, program, run};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use tonic::Status;
+
+fn setup() -> Setup {
+    Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]")
+}
+
+fn sign_one(host: &KeyHost, publisher: &Publisher, n: u64) -> Result<SignResponse, Status> {
+    block_on(async {
+        let channel = publisher.connections(&host.endpoint(), 1).await.remove(0);
+        sign(channel, digest_header("tarballs", "prod", n), vec![]).await
+    })
+}
+
+#[test]
+fn a_passphrase_file_that_others_can_read_is_refused() {
+    let mut host = setup().make();
+    fs::set_permissions(host.passphrase_file(), fs::Permissions::from_mode(0o644)).unwrap();
+    let said = host.try_serve().unwrap_err();
+    assert!(said.contains("0644") && said.contains("chmod 600"), "{said}");
+}
+
+#[test]
+fn a_second_key_host_on_the_same_directory_is_refused() {
+    let host = setup().start();
+    let publisher = host.publisher("web1");
+    let second = run(host.chanceryd(&["serve"]).arg("--dir").arg(host.dir()));
+    assert!(second.code != 0 && second.stderr.contains("another process is writing the log"), "{second:?}");
+    sign_one(&host, &publisher, 1).expect("the first one is not disturbed");
+}
+
+#[test]
+fn programs_say_what_to_do_when_there_is_no_key_host() {
+    let empty = tempfile::tempdir().unwrap();
+    let output = run(Command::new(program("chanceryd")).args(["serve", "--dir"]).arg(empty.path()));
+    let _ = output.failed(2, "chanceryd init");
+}
+
+#[test]
+fn a_file_where_the_log_should_be_is_named_and_left_alone() {
+    let mut host = setup().make();
+    let log = host.dir().join("log");
+    let _ = fs::remove_dir_all(&log);
+    fs::write(&log, "somebody's file").unwrap();
+    let said = host.try_serve().unwrap_err();
+    assert!(said.contains(log.to_str().unwrap()), "it names the path: {said}");
+    assert_eq!(fs::read_to_string(&log).unwrap(), "somebody's file");
+}
+
+#[test]
+fn the_running_processes_show_no_secret_and_hold_keys_in_locked_memory() {
+    let host = setup().start();
+    for pid in [host.gateway_pid(), host.keeper_pid()] {
+        for what in ["cmdline", "environ"] {
+            let bytes = fs::read(format!("/proc/{pid}/{what}")).unwrap();
+            assert!(!bytes.windows(PASSPHRASE.len()).any(|w| w == PASSPHRASE.as_bytes()), "{what} shows the passphrase");
+        }
+    }
+    let keeper = |what: &str| fs::read_to_string(format!("/proc/{}/{what}", host.keeper_pid())).unwrap();
+    let locked = keeper("status").lines().find_map(|l| l.strip_prefix("VmLck:").map(|n| n.trim().to_owned())).unwrap();
+    assert_ne!(locked, "0 kB", "keys are not in locked memory");
+    let core = keeper("limits").lines().find(|l| l.starts_with("Max core file size")).unwrap().to_owned();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "a crash would write the keys to a file: {core}");
+}
+
+#[test]
+fn the_key_of_a_publishers_certificate_stays_on_its_side() {
+    let host = setup().make();
+    let dir = host.temp().join("web1");
+    fs::create_dir(&dir).unwrap();
+    let _ = run(Command::new(program("chancery")).args(["enroll-request", "web1", "--out"]).arg(&dir)).ok();
+    let mut enroll = host.chanceryd_plain(&["enroll", "web1", "--role", "publisher"]);
+    let profile = dir.join("web1.toml");
+    let _ = run(enroll.arg("--csr").arg(dir.join("web1.csr")).arg("--out").arg(&profile)).ok();
+    let key = fs::read_to_string(dir.join("web1.key")).unwrap();
+    let secret = key.lines().nth(1).unwrap();
+    let holds = run(Command::new("grep").args(["-rlF", secret]).arg(host.temp())).stdout;
+    assert_eq!(holds.trim(), dir.join("web1.key").to_str().unwrap(), "only there");
+    assert_eq!(fs::metadata(dir.join("web1.key")).unwrap().permissions().mode() & 0o777, 0o600);
+}
