@@ -142,3 +142,6 @@ impl Recorded<Prepared> {
         &self.inner
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ pub struct StartFacts {
 /// Writes the request log.
 pub struct Recorder {
     state: State,
-    reader: Reader,
+    pub(super) reader: Reader,
     maker: EntryMaker,
     remembered: Remembered,
 }

@@ -5,7 +5,7 @@ use super::outbox::{Outbox, put, unrecorded};
 use crate::key::{OpenKeys, sign};
 use crate::prepare::Prepared;
 use crate::record::{Done, Recorded};
-use chancery_channel::{Answer, RefusalKind, Signed};
+use chancery_channel::{Answer, FromKeeper, RefusalKind, Signed};
 use std::sync::Arc;
 
 /// Makes answers and sends them.
@@ -31,6 +31,12 @@ impl Finisher {
         }
         if !out.is_empty() {
             self.outbox.write(&out);
+        }
+    }
+
+    pub(crate) fn tell_read_only(&self, why: &str) {
+        if let Err(error) = self.outbox.send(&FromKeeper::ReadOnly(why.to_owned())) {
+            tracing::error!(%error, "the gateway cannot be told that nothing is signed any more");
         }
     }
 

@@ -45,7 +45,7 @@ impl Line {
             && self.waiting.is_empty()
             && let Ok(mut recorder) = self.recorder.try_lock()
         {
-            let done = recorder.record(decided, (self.now_ms)());
+            let done = self.record(&mut recorder, decided);
             drop(recorder);
             self.finisher.finish(done);
         } else {
@@ -68,9 +68,19 @@ impl Line {
         f(&mut lock(&self.recorder))
     }
 
+    /// Records a batch, and tells the gateway once when the log cannot be written any more: its health must not stay green.
+    fn record(&self, recorder: &mut Recorder, batch: Vec<Pending>) -> Vec<Done> {
+        let was_open = recorder.closed_because().is_none();
+        let done = recorder.record(batch, (self.now_ms)());
+        if let (true, Some(why)) = (was_open, recorder.closed_because()) {
+            self.finisher.tell_read_only(why);
+        }
+        done
+    }
+
     fn keep_log(&self) {
         while let Some(batch) = self.waiting.take(BATCH_MAX) {
-            let mut done = lock(&self.recorder).record(batch, (self.now_ms)());
+            let mut done = self.record(&mut lock(&self.recorder), batch);
             let share = done.len().div_ceil(self.signers).max(SHARE_MIN);
             while done.len() > share {
                 let rest = done.split_off(share);
