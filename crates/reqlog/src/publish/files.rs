@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// So many files are staged before they are moved to their names: what a publication may take in memory and disk at once.
-const STAGE: usize = 1024;
+const STAGE: usize = 256;
 
 impl From<ReadError> for PublishError {
     fn from(error: ReadError) -> Self {

@@ -169,8 +169,8 @@ fn durable_error(path: &Path) -> impl Fn(io::Error) -> DurableError + '_ {
 }
 
 impl Store for Faulty {
-    fn allocate(&self, path: &Path, length: u64, written: bool) -> io::Result<()> {
-        self.whole(Step::Allocate, || Disk.allocate(path, length, written))
+    fn allocate(&self, path: &Path, length: u64) -> io::Result<()> {
+        self.whole(Step::Allocate, || Disk.allocate(path, length))
     }
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {

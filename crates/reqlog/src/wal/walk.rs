@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// How much is read at once, in bytes.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 256 << 10;
 
 /// What is wrong with the bytes where a record should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +68,12 @@ impl<'a> Record<'a> {
         Private::parse(self.private, self.entries.number())
     }
 
+    /// The length of what comes before the private part: body length, body, hash.
+    pub(crate) fn public_length(&self) -> u64 {
+        let private = u64::try_from(self.private.len()).unwrap_or(u64::MAX);
+        self.end.saturating_sub(self.offset).saturating_sub(private).saturating_sub(12)
+    }
+
     /// Whether the private details of the whole record were deleted.
     pub(crate) fn is_redacted(&self) -> bool {
         self.private.is_empty()
@@ -118,6 +124,11 @@ impl Walk {
         self.window.seek(offset);
         self.chain = None;
         self.index = index;
+    }
+
+    /// From now on the chain is not verified.
+    pub(crate) fn skip_chain(&mut self) {
+        self.chain = None;
     }
 
     /// Where the next record begins, or the zeros after the last.

@@ -89,7 +89,7 @@ impl Writer {
     /// Creates the first segment of a log, or the next one, durably.
     pub(crate) fn create(config: WriterConfig, edge: &Edge, previous: RecordHash) -> Result<Self, RoomError> {
         let path = config.wal.join(HASTY);
-        config.store.allocate(&path, config.segment_bytes, false).map_err(|e| room_error("allocate a segment", e))?;
+        config.store.allocate(&path, config.segment_bytes).map_err(|e| room_error("allocate a segment", e))?;
         let made = enter(&config, &path, edge, previous)?;
         let capacity = config.segment_bytes;
         Ok(Self { config, file: made.file, first: edge.size(), offset: made.offset, capacity, chain: made.chain, is_reserve: false })
@@ -147,7 +147,7 @@ impl Writer {
             return Ok((spare, wanted, false));
         }
         let hasty = self.config.wal.join(HASTY);
-        let error = match self.config.store.allocate(&hasty, wanted, false) {
+        let error = match self.config.store.allocate(&hasty, wanted) {
             Ok(()) => return Ok((hasty, wanted, false)),
             Err(error) => room_error("allocate a segment", error),
         };
@@ -204,12 +204,12 @@ fn room_error(step: &'static str, source: io::Error) -> RoomError {
 
 /// Makes the next segment ready. It gets its name in one step, so the writer never finds a half-made one.
 pub(crate) fn make_spare(store: &dyn Store, wal: &Path, length: u64) -> io::Result<()> {
-    if wal.join(SPARE).exists() { Ok(()) } else { make(store, wal, SPARE, length, true) }
+    if wal.join(SPARE).exists() { Ok(()) } else { make(store, wal, SPARE, length) }
 }
 
 /// Makes the reserve, if there is none.
 pub(crate) fn make_reserve(store: &dyn Store, wal: &Path, length: u64) -> io::Result<()> {
-    if length == 0 || wal.join(RESERVE).exists() { Ok(()) } else { make(store, wal, RESERVE, length, false) }
+    if length == 0 || wal.join(RESERVE).exists() { Ok(()) } else { make(store, wal, RESERVE, length) }
 }
 
 /// Makes an existing reserve fit for use at start-up. It is not made anew, since a full disk may not give back what is freed; but a
@@ -225,8 +225,8 @@ pub(crate) fn ready_reserve(store: &dyn Store, wal: &Path) -> io::Result<()> {
     }
 }
 
-fn make(store: &dyn Store, wal: &Path, name: &str, length: u64, written: bool) -> io::Result<()> {
+fn make(store: &dyn Store, wal: &Path, name: &str, length: u64) -> io::Result<()> {
     let making = wal.join(format!("{}{name}", durable::TEMPORARY_PREFIX));
-    store.allocate(&making, length, written)?;
+    store.allocate(&making, length)?;
     store.rename(&making, &wal.join(name))
 }

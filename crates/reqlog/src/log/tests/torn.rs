@@ -92,6 +92,7 @@ fn a_write_that_lacks_any_of_its_sectors_is_dropped() {
     let bed = Bed::new();
     let (mut log, _) = bed.open();
     log.append(&batch(0, 2)).unwrap();
+    log.publish_now().unwrap();
     let (_, from) = bed.last_segment();
     log.append(&batch(2, 200)).unwrap();
     let (path, to) = bed.last_segment();
@@ -142,6 +143,7 @@ fn a_damaged_record_before_others_is_refused_even_if_it_looks_cut_off() {
     let bed = Bed::new();
     let (mut log, _) = bed.open();
     log.append(&batch(0, 2)).unwrap();
+    log.publish_now().unwrap();
     let (path, from) = bed.last_segment();
     log.append(&batch(2, 100)).unwrap();
     let (_, to) = bed.last_segment();
@@ -190,6 +192,7 @@ fn an_old_checkpoint_inside_a_cut_off_record_does_not_count_as_a_later_record() 
     let bed = Bed::new();
     let (mut log, _) = bed.open();
     let first = log.append(&batch(0, 1)).unwrap();
+    log.publish_now().unwrap();
     let second = log.append(&batch(1, 2)).unwrap();
     let (path, _) = bed.last_segment();
     let notes = [first.checkpoint().note.as_bytes(), second.checkpoint().note.as_bytes()].concat();
