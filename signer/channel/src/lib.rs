@@ -4,6 +4,8 @@
 //! inside its alphabet and its length. The keeper trusts the *shape* of a message and nothing else: a
 //! compromised gateway can lie about who asks, but every decision is made from these values by the keeper.
 
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests count small things"))]
+
 mod frame;
 mod message;
 mod names;
