@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[command(
     name = "chancery-audit",
     version,
-    after_help = "Example:\n  chancery-audit verify https://log.example.org/requests --vkey-file log.vkey --state seen.checkpoint\n  chancery-audit show /srv/log 10..20 --vkey-file log.vkey\n\nExit codes: 0 done, 2 usage, 3 the files cannot be reached, 4 the log misbehaved."
+    after_help = "Example:\n  chancery-audit verify https://log.example.org/requests --vkey-file log.vkey --state seen.checkpoint\n  chancery-audit show /srv/log 10..20 --vkey-file log.vkey\n\nExit codes: 0 done, 1 failed, 2 usage, 3 the files cannot be reached, 4 the log misbehaved."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -71,6 +71,11 @@ impl LogArgs {
 }
 
 impl Cli {
+    /// Whether programs read what is printed.
+    pub(crate) const fn json(&self) -> bool {
+        self.json
+    }
+
     pub(crate) fn run(self) -> Result<(), AuditError> {
         match self.command {
             Command::Verify { log, state } => {

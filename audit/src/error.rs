@@ -3,6 +3,7 @@
 use chancery_reqlog::StaticLogError;
 use chancery_reqlog::durable::DurableError;
 use chancery_tlog::{CheckpointError, KeyError};
+use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
 
@@ -23,12 +24,25 @@ pub(crate) enum AuditError {
         #[source]
         source: CheckpointError,
     },
+    #[error("{} cannot be locked", path.display())]
+    Lock {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("{0:?} is neither an index nor a range such as 10..20")]
     Range(String),
-    #[error("the log has {size} entries; the last one is {}", size.saturating_sub(1))]
+    #[error("the log has {size} entries, numbered from 0")]
     Beyond { size: u64 },
     #[error("the log did not stand the check")]
-    Log(#[source] StaticLogError),
+    Log {
+        #[source]
+        source: StaticLogError,
+        /// The checkpoint that was verified before, where the present one contradicts it.
+        seen: Option<String>,
+    },
+    #[error("there is no log here: no file named checkpoint; name the directory or URL that has checkpoint and tile/ in it")]
+    NoLog,
     #[error("the log's files could not be read")]
     Unreadable(#[source] StaticLogError),
     #[error("the verified checkpoint could not be saved")]
@@ -42,15 +56,55 @@ impl AuditError {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Key(_) | Self::Range(_) | Self::Beyond { .. } | Self::Read { .. } | Self::State { .. } => 2,
-            Self::Unreadable(_) => 3,
-            Self::Log(_) => 4,
-            Self::Save(_) | Self::Output(_) => 1,
+            Self::NoLog | Self::Unreadable(_) => 3,
+            Self::Log { .. } => 4,
+            Self::Save(_) | Self::Output(_) | Self::Lock { .. } => 1,
         }
     }
-}
 
-impl From<StaticLogError> for AuditError {
-    fn from(error: StaticLogError) -> Self {
-        if error.is_misbehaviour() { Self::Log(error) } else { Self::Unreadable(error) }
+    /// Sorts what the log misbehaved in from what was out of reach. `seen` is the checkpoint that was verified before.
+    pub(crate) fn of_log(source: StaticLogError, seen: Option<&str>) -> Self {
+        match source {
+            StaticLogError::Missing { path } if path == "checkpoint" => Self::NoLog,
+            source if source.is_misbehaviour() => Self::Log { source, seen: seen.map(str::to_owned) },
+            source => Self::Unreadable(source),
+        }
+    }
+
+    /// For people: the error, its causes, and the checkpoints that contradict each other.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("chancery-audit: {self}\n");
+        for cause in self.causes() {
+            text.push_str(&format!("  because: {cause}\n"));
+        }
+        if let Some((seen, shown)) = self.evidence() {
+            text.push_str(&format!("keep these two checkpoints as evidence; verified before:\n\n{seen}\nshown now:\n\n{shown}\n"));
+        }
+        text
+    }
+
+    /// The same for programs.
+    pub(crate) fn json(&self) -> Value {
+        let evidence = self.evidence().map(|(seen, shown)| json!({ "seen": seen, "shown": shown }));
+        json!({ "error": { "exit": self.exit_code(), "message": self.to_string(), "causes": self.causes(), "evidence": evidence } })
+    }
+
+    fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes
+    }
+
+    fn evidence(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Log { source: StaticLogError::Rollback { note, .. } | StaticLogError::Fork { note, .. }, seen: Some(seen) } => {
+                Some((seen, note))
+            }
+            _ => None,
+        }
     }
 }

@@ -12,17 +12,16 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
+    let cli = cli::Cli::parse();
+    let json = cli.json();
+    match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut text = format!("chancery-audit: {error}\n");
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                text.push_str(&format!("  because: {cause}\n"));
-                source = cause.source();
-            }
             // Where nobody reads our errors, nothing can be done about it.
-            let _ = std::io::stderr().lock().write_all(text.as_bytes());
+            if json {
+                let _ = writeln!(std::io::stdout().lock(), "{}", error.json());
+            }
+            let _ = write!(std::io::stderr().lock(), "{}", error.text());
             ExitCode::from(error.exit_code())
         }
     }

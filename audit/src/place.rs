@@ -19,7 +19,12 @@ impl Place {
     /// Takes `http://…` and `https://…` for a web server, everything else for a directory.
     pub(crate) fn new(place: &str) -> Self {
         if place.starts_with("https://") || place.starts_with("http://") {
-            let agent = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build().into();
+            let agent = Agent::config_builder()
+                .timeout_global(Some(TIMEOUT))
+                .http_status_as_error(false)
+                .user_agent(concat!("chancery-audit/", env!("CARGO_PKG_VERSION")))
+                .build()
+                .into();
             Self::Web { agent, base: place.trim_end_matches('/').to_owned() }
         } else {
             Self::Directory(Directory::new(place))
@@ -32,7 +37,10 @@ impl Fetch for Place {
         match self {
             Self::Directory(directory) => directory.get(path),
             Self::Web { agent, base } => {
-                fetch(agent, &format!("{base}/{path}")).map_err(|source| FetchError { path: path.to_owned(), source })
+                let url = format!("{base}/{path}");
+                // A server may close a connection in the moment it is used again, and a whole log is many files: one more try.
+                let file = fetch(agent, &url).or_else(|_| fetch(agent, &url));
+                file.map_err(|source| FetchError { path: url, source })
             }
         }
     }

@@ -39,7 +39,8 @@ pub(crate) fn show(
     json: bool,
     mut write: impl FnMut(&str) -> Result<(), AuditError>,
 ) -> Result<(), AuditError> {
-    let log = StaticLog::open(place, key)?;
+    let failed = |error| AuditError::of_log(error, None);
+    let log = StaticLog::open(place, key).map_err(failed)?;
     let size = log.checkpoint().checkpoint.size;
     let range = match which {
         Which::All => 0..size,
@@ -47,7 +48,7 @@ pub(crate) fn show(
         Which::Some(_) => return Err(AuditError::Beyond { size }),
     };
     for entry in log.entries(range) {
-        let (index, entry) = entry?;
+        let (index, entry) = entry.map_err(failed)?;
         write(&if json { json_line(index, &entry) } else { text(index, &entry) })?;
     }
     Ok(())
@@ -64,7 +65,7 @@ fn text(index: u64, entry: &[u8]) -> String {
         Ok(leaf) => leaf,
         Err(error) => return format!("{index:>8}  {error}\n"),
     };
-    let mut line = format!("{index:>8}  {}  {:<6} {:<6}", time(leaf.time), leaf.kind, leaf.decision.word());
+    let mut line = format!("{index:>8}  {}  {} {:<6}", time(leaf.time), leaf.kind, leaf.decision.word());
     for (name, value) in [("", &leaf.construction), ("reason ", &leaf.reason)] {
         if let Some(value) = value {
             let _ = write!(line, "  {name}{value}");
@@ -76,6 +77,7 @@ fn text(index: u64, entry: &[u8]) -> String {
     if let Some(tbs) = leaf.tbs {
         let _ = write!(line, "  tbs sha256:{}", hex(&tbs));
     }
+    line.truncate(line.trim_end().len());
     line.push('\n');
     line
 }

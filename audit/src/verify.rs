@@ -3,7 +3,7 @@
 use crate::error::AuditError;
 use crate::place::Place;
 use crate::state::State;
-use chancery_reqlog::{Leaf, LeafError, StaticLog};
+use chancery_reqlog::{Leaf, StaticLog};
 use chancery_tlog::VerifierKey;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -24,23 +24,26 @@ pub(crate) struct Verified {
 
 /// Verifies every file of the log, and that it extends what was verified before.
 pub(crate) fn verify(place: Place, key: &VerifierKey, state: Option<&State>) -> Result<Verified, AuditError> {
-    let log = StaticLog::open(place, key)?;
-    let size = log.checkpoint().checkpoint.size;
     let earlier = state.and_then(|s| s.earlier.as_ref());
+    let failed = |error| AuditError::of_log(error, earlier.map(|e| e.note.as_str()));
+    let log = StaticLog::open(place, key).map_err(failed)?;
+    let size = log.checkpoint().checkpoint.size;
+    if let Some(earlier) = earlier {
+        log.check_extends(&earlier.checkpoint).map_err(failed)?;
+    }
+    let (mut kinds, mut unknown) = (BTreeMap::<String, u64>::new(), 0_u64);
     let progress = progress(size);
-    log.verify(earlier, |done| progress.set_position(done))?;
-    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
-    let mut unknown = 0_u64;
-    progress.set_message("reading entries");
+    // An entry is given out only after it was led back to the checkpoint over every tile above it, so this reads and verifies all files.
     for entry in log.entries(0..size) {
-        let (_, entry) = entry?;
+        let (index, entry) = entry.map_err(failed)?;
         match Leaf::parse(&entry) {
             Ok(leaf) => {
                 let count = kinds.entry(leaf.kind.to_string()).or_default();
                 *count = count.saturating_add(1);
             }
-            Err(LeafError::Version { .. } | _) => unknown = unknown.saturating_add(1),
+            Err(_) => unknown = unknown.saturating_add(1),
         }
+        progress.set_position(index);
     }
     progress.finish_and_clear();
     let signed = log.checkpoint();
@@ -51,7 +54,7 @@ pub(crate) fn verify(place: Place, key: &VerifierKey, state: Option<&State>) -> 
         origin: signed.checkpoint.origin.clone(),
         entries: size,
         root: signed.checkpoint.root.to_string(),
-        extends: earlier.map(|c| c.size),
+        extends: earlier.map(|e| e.checkpoint.size),
         kinds,
         unknown,
     })
@@ -60,7 +63,7 @@ pub(crate) fn verify(place: Place, key: &VerifierKey, state: Option<&State>) -> 
 /// Shown on a terminal only.
 fn progress(size: u64) -> ProgressBar {
     let bar = ProgressBar::new(size);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} entries {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} entries {eta}") {
         bar.set_style(style);
     }
     bar
@@ -70,7 +73,8 @@ impl Verified {
     pub(crate) fn text(&self) -> String {
         let kinds: Vec<String> = self.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         let extends = self.extends.map_or_else(String::new, |n| format!(", extends the {n} seen before"));
-        let unknown = if self.unknown > 0 { format!("; {} in a format of a later version", self.unknown) } else { String::new() };
+        let unknown =
+            if self.unknown > 0 { format!("; {} in a format that this program does not know", self.unknown) } else { String::new() };
         format!("verified: {} has {} entries{extends} ({}){unknown}\nroot {}\n", self.origin, self.entries, kinds.join(", "), self.root)
     }
 }
