@@ -5,13 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/tools.sh
 . tests/tools.sh
-need_tools
+need_tools cc ostree openssl glib
 
 step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() { printf '  $ %s\n' "$*"; }
 
 step "Building (the first time takes some minutes)"
-cargo build --locked --quiet -p chanceryd -p chancery-keeper -p chancery -p chancery-audit
+cargo build --workspace --bins --locked
 bin=${CARGO_TARGET_DIR:-target}/debug
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 tools=$PWD/tests/tools

@@ -1,35 +1,46 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
+#
+# CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib. `tmpfs` skips the tests that mount
+# file systems (in a name space of their own, which takes root or unprivileged user name spaces).
 
-# command-or-file : package(s) : name for CHANCERY_SKIP
+# name : what shows that it is there : packages
 TOOLS="
+cc:cc:gcc libc6-dev
 ostree:ostree:ostree
-ssh-keygen:openssh-client:ssh-keygen
+ssh-keygen:ssh-keygen:openssh-client
 openssl:openssl:openssl
-go:golang-go golang-golang-x-mod-dev:go
-/usr/lib/python3/dist-packages/gi:python3-gi gir1.2-glib-2.0:glib
+go:go:golang-go
+go:/usr/share/gocode/src/golang.org/x/mod:golang-golang-x-mod-dev
+glib:/usr/lib/python3/dist-packages/gi:python3-gi gir1.2-glib-2.0
 "
 
+skipped() { case ",$(printf %s "${CHANCERY_SKIP:-}" | tr ' ' ,)," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
+
+is_there() { case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" >/dev/null 2>&1 ;; esac; }
+
+# need_tools NAME…: installs what is missing of these.
 need_tools() {
-    missing=""
-    while IFS=: read -r tool packages name; do
-        [ -n "$tool" ] || continue
-        case ",${CHANCERY_SKIP:-}," in *",$name,"*) continue ;; esac
-        case "$tool" in
-            /*) [ -e "$tool" ] || missing="$missing $packages" ;;
-            *) command -v "$tool" >/dev/null 2>&1 || missing="$missing $packages" ;;
-        esac
-    done <<LIST
-$TOOLS
-LIST
-    [ -n "$missing" ] || return 0
-    as_root=""
+    local missing="" name sign packages
+    while IFS=: read -r name sign packages; do
+        case " $* " in *" $name "*) ;; *) continue ;; esac
+        skipped "$name" || is_there "$sign" || missing="$missing $packages"
+    done <<<"$TOOLS"
+    # shellcheck disable=SC2086
+    [ -z "$missing" ] || install_packages $missing
+}
+
+# install_packages PACKAGE…: says what it installs, and fails where it cannot.
+install_packages() {
+    local as_root=""
+    if ! is_there apt-get; then
+        echo "these tools are needed; on Debian they are in the packages: $*" >&2
+        return 1
+    fi
     if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null 2>&1 || { echo "these Debian packages are needed, and there is neither root nor sudo to install them:$missing" >&2; return 1; }
+        is_there sudo || { echo "these Debian packages are needed, and there is neither root nor sudo to install them: $*" >&2; return 1; }
         as_root="sudo"
     fi
-    command -v apt-get >/dev/null 2>&1 || { echo "these tools are needed; on Debian they are in:$missing" >&2; return 1; }
-    echo "== installing:$missing"
+    echo "== installing: $*"
     $as_root apt-get update -qq
-    # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }

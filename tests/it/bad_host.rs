@@ -179,7 +179,7 @@ fn names_that_could_become_paths_are_refused() {
 
 #[test]
 fn no_private_key_lies_on_the_publisher_or_in_the_log() {
-    let mut host = setup().make();
+    let mut host = setup().config("segment = \"64 MiB\"", "segment = \"1 MiB\"").make();
     let seed: [u8; 32] = std::array::from_fn(|i| (i * 7 + 1) as u8);
     let hex: String = seed.iter().map(|b| format!("{b:02x}")).collect();
     let file = host.temp().join("seed");

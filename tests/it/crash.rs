@@ -7,11 +7,13 @@ use chancery_proto::v1::SignResponse;
 use chancery_reqlog::{Decision, Directory, Leaf, StaticLog};
 use chancery_tests::{KeyHost, Publisher, Setup, run};
 use chancery_tlog::{TlogProof, VerifierKey};
+use rustix::process::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::sync::watch;
+use tonic::transport::Channel;
 
 const ROUNDS: usize = 10;
 const CLIENTS: usize = 24;
@@ -41,7 +43,7 @@ fn killed_under_load(victim: Victim) {
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
         // Another moment in each round.
-        load.take(30 + 17 * round, &mut acknowledged);
+        load.take(40 + 25 * round, &mut acknowledged);
         kill(&mut host, victim);
         host.serve();
         load.endpoint.send_replace(host.endpoint());
@@ -64,12 +66,12 @@ fn kill(host: &mut KeyHost, victim: Victim) {
     let keeper = host.keeper_pid();
     match victim {
         Victim::Keeper => {
-            KeyHost::signal(keeper, "KILL");
+            KeyHost::signal(keeper, Signal::KILL);
             let code = host.wait();
             assert!(code.is_some_and(|c| c != 0), "without its keeper the gateway ends by itself, with an error: {code:?}");
         }
         Victim::Gateway => {
-            KeyHost::signal(host.gateway_pid(), "KILL");
+            KeyHost::signal(host.gateway_pid(), Signal::KILL);
             assert_eq!(host.wait(), None, "it has no exit code");
             KeyHost::wait_gone(keeper);
         }
@@ -94,12 +96,13 @@ impl Load {
         let next = Arc::new(AtomicU64::new(0));
         let publisher = Arc::new(publisher);
         let client = || {
-            let (publisher, seen, sender) = (Arc::clone(&publisher), seen.clone(), sender.clone());
+            let (publisher, mut seen, sender) = (Arc::clone(&publisher), seen.clone(), sender.clone());
             let (stop, next) = (Arc::clone(&stop), Arc::clone(&next));
             runtime.spawn(async move {
+                let mut line = None;
                 while !stop.load(Ordering::Relaxed) {
                     let n = next.fetch_add(1, Ordering::Relaxed);
-                    let reply = until_signed(&publisher, seen.clone(), n).await;
+                    let reply = until_signed(&publisher, &mut seen, &mut line, n).await;
                     sender.send((n, reply)).unwrap();
                 }
             })
@@ -126,19 +129,32 @@ impl Load {
 }
 
 /// One request, sent to each next start of the key host until it is answered.
-async fn until_signed(publisher: &Publisher, mut seen: watch::Receiver<String>, n: u64) -> SignResponse {
+async fn until_signed(publisher: &Publisher, seen: &mut watch::Receiver<String>, line: &mut Option<Channel>, n: u64) -> SignResponse {
     loop {
-        let endpoint = seen.borrow_and_update().clone();
-        let failure = match publisher.endpoint(&endpoint).connect().await {
-            Ok(channel) => match sign(channel, digest_header("tarballs", "prod", n), vec![]).await {
-                Ok(reply) => return reply,
-                Err(status) => status.to_string(),
-            },
-            Err(error) => error.to_string(),
+        let failure = match attempt(publisher, seen, line, n).await {
+            Ok(reply) => return reply,
+            Err(failure) => failure,
         };
+        *line = None;
         let restarted = tokio::time::timeout(Duration::from_secs(60), seen.changed()).await;
         restarted.unwrap_or_else(|_| panic!("failed without a crash: {failure}")).unwrap();
     }
+}
+
+async fn attempt(
+    publisher: &Publisher,
+    seen: &mut watch::Receiver<String>,
+    line: &mut Option<Channel>,
+    n: u64,
+) -> Result<SignResponse, String> {
+    let channel = match line {
+        Some(channel) => channel.clone(),
+        None => {
+            let endpoint = seen.borrow_and_update().clone();
+            line.insert(publisher.endpoint(&endpoint).connect().await.map_err(|e| e.to_string())?).clone()
+        }
+    };
+    sign(channel, digest_header("tarballs", "prod", n), vec![]).await.map_err(|status| status.to_string())
 }
 
 /// Each acknowledged request has exactly one entry, where the reply said.

