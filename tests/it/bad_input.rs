@@ -21,7 +21,7 @@ fn host() -> KeyHost {
         .key("tarballs", "sshsig")
         .grant("web1", "release", &["ostree-summary/ed25519"], "prod", "refs = [\"os/**\"]")
         .grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]")
-        .config("max_content = \"16 MiB\"\n# Connections", "max_content = \"64 KiB\"\n# Connections")
+        .config("below.\nmax_content = \"16 MiB\"", "below.\nmax_content = \"64 KiB\"")
         .config("stall_timeout = \"15 s\"", "stall_timeout = \"300 ms\"")
         .start()
 }
