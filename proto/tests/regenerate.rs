@@ -25,11 +25,7 @@ fn generate(root: &Path) -> String {
     let out = tempfile::tempdir().unwrap();
     let files: Vec<PathBuf> = PROTOS.iter().map(|p| root.join(p)).collect();
     let set = protox::compile(files, [root]).unwrap();
-    tonic_prost_build::configure()
-        .bytes(".chancery.v1")
-        .out_dir(out.path())
-        .compile_fds(set)
-        .unwrap();
+    tonic_prost_build::configure().bytes(".chancery.v1").out_dir(out.path()).compile_fds(set).unwrap();
     let raw = fs::read_to_string(out.path().join("chancery.v1.rs")).unwrap();
     prettyplease::unparse(&syn::parse_file(&raw).unwrap())
 }
