@@ -1,7 +1,7 @@
 //! What the documents show: their commands run, and what they say of formats is so.
 
 use chancery_reqlog::{Decision, Leaf, Token};
-use chancery_tests::{Setup, program, tool};
+use chancery_tests::{Setup, program, run, skipped, tool};
 use chancery_tlog::Hash;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -44,27 +44,19 @@ fn no_document_has_commands_that_no_test_runs() {
 
 #[test]
 fn the_readme_shows_what_the_demonstration_prints() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let demo = fs::read_to_string(root().join("deploy/demo.sh")).unwrap();
-    let (_, after) = readme.split_once("<!-- demo output -->").expect("README.md has no demo output");
-    let block: Vec<&str> = after.lines().skip_while(|l| !l.starts_with("```")).skip(1).take_while(|l| !l.starts_with("```")).collect();
-    let said = |command: &str| -> Vec<String> {
-        let quoted = |line: &str| line.trim().trim_matches('"').replace("\"$vkey\"", "…");
-        demo.lines().filter_map(|l| l.trim().strip_prefix(command)).filter(|l| !l.contains("()")).map(quoted).collect()
-    };
-    let steps: Vec<String> = said("step ").into_iter().filter(|s| s.starts_with(|c: char| c.is_ascii_digit())).collect();
-    assert!(steps.len() > 3, "deploy/demo.sh has steps");
-    let shown: Vec<&str> = block.iter().copied().filter(|l| l.starts_with(|c: char| c.is_ascii_digit())).collect();
-    same(&shown, &steps);
-    let commands: Vec<&str> = block.iter().filter_map(|l| l.strip_prefix("  $ ")).collect();
-    same(&commands, &said("show "));
-}
-
-fn same(shown: &[&str], printed: &[String]) {
-    assert_eq!(shown.len(), printed.len(), "README.md shows {shown:#?}, deploy/demo.sh prints {printed:#?}");
-    for (shown, printed) in shown.iter().zip(printed) {
-        assert!(fits(shown, printed), "README.md shows {shown:?}, deploy/demo.sh prints {printed:?}");
+    if ["ostree", "ssh-keygen", "openssl", "glib"].into_iter().any(skipped) {
+        return;
     }
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, after) = readme.split_once("<!-- demo output -->\n```\n").expect("README.md has no demo output");
+    let (block, _) = after.split_once("\n```\n").unwrap();
+    let programs = program("chanceryd").parent().unwrap().to_owned();
+    let demo = run(Command::new(root().join("deploy/demo.sh")).env("CHANCERY_BIN", programs)).ok();
+    let printed: Vec<&str> = demo.stdout.lines().filter(|line| !line.trim().is_empty()).collect();
+    for (shown, printed) in block.lines().zip(&printed) {
+        assert!(fits(shown, printed), "README.md shows\n{shown}\ndeploy/demo.sh prints\n{printed}");
+    }
+    assert_eq!(block.lines().count(), printed.len(), "README.md shows another number of lines than deploy/demo.sh prints");
 }
 
 /// Whether a text is what a document shows of it, where … stands for anything.
