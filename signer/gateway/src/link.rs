@@ -31,8 +31,8 @@ pub enum LinkError {
 /// Why the keeper did not greet.
 #[derive(Debug, thiserror::Error)]
 pub enum GreetingError {
-    /// It ended first.
-    #[error("the keeper ended before it was ready; its own message above says why")]
+    /// It ended before it was ready.
+    #[error("its own message above says why")]
     Ended,
     /// It sent something else.
     #[error("the keeper did not greet as this gateway expects; both must be of one version")]
@@ -219,11 +219,8 @@ impl Drop for Call {
     fn drop(&mut self) {
         if !self.done {
             let id = self.id;
-            let waiter = self.link.shared.lock().waiting.remove(&id);
-            // Without a waiter the answer is on its way, and there is nothing left to cancel.
-            if waiter.is_some() {
-                drop(self.link.put(&ToKeeper::Cancel { id }, None, None));
-            }
+            self.link.shared.lock().waiting.remove(&id);
+            drop(self.link.put(&ToKeeper::Cancel { id }, None, None));
         }
     }
 }
