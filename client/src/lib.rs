@@ -42,4 +42,5 @@ pub use request::{Request, RequestError, RequestId};
 pub use signature::VerifiedSignature;
 pub use state::{StateError, StateStore};
 pub use status::{EndpointStatus, KeyComparison, KeyState, KeyVerdict};
+pub use text::printable;
 pub use wire::{Backoff, Notice, Notify, Trouble};

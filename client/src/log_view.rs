@@ -38,6 +38,11 @@ impl LogView {
         &self.key
     }
 
+    /// Size of the newest tree that was seen so far; `None` before the first.
+    pub(crate) async fn size(&self) -> Option<u64> {
+        self.known.lock().await.newest.as_ref().map(|seen| seen.checkpoint.size)
+    }
+
     /// Accepts a checkpoint once it is proved to be of the same history as all before it.
     ///
     /// An older one than the newest seen is accepted too when it is proved to be a part of it: replies come in any order. A log that

@@ -16,8 +16,10 @@ use tonic::transport::Channel;
 pub struct EndpointStatus {
     /// The endpoint.
     pub endpoint: String,
-    /// Size of the log, proved to be of the history that was seen before.
+    /// Size of the log, in entries.
     pub log_size: u64,
+    /// Size of the log when it was last seen; this one is proved to be of the same history. `None` when it is seen for the first time.
+    pub log_size_before: Option<u64>,
     /// How long one call took over an open connection.
     pub round_trip: Duration,
     /// The keys, beside those that are pinned.
@@ -96,10 +98,10 @@ impl Client {
         let note = self.once(line, checkpoint_once).await?;
         let round_trip = begun.elapsed();
         let seen = self.open_checkpoint(&note)?;
-        let log_size = seen.checkpoint.size;
+        let (log_size, log_size_before) = (seen.checkpoint.size, self.log.size().await);
         self.log.accept(seen, &self.host).await?;
         let endpoint = line.endpoint.to_string();
-        Ok(EndpointStatus { endpoint, log_size, round_trip, keys: compare(&self.profile, &keys) })
+        Ok(EndpointStatus { endpoint, log_size, log_size_before, round_trip, keys: compare(&self.profile, &keys) })
     }
 
     async fn once<T, F: Future<Output = Result<T, Status>>>(&self, line: &Line, call: impl FnOnce(Channel) -> F) -> Result<T, Error> {

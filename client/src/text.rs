@@ -1,7 +1,9 @@
 //! Text from elsewhere, made fit to be shown.
 
-/// Control characters of a remote text must not reach a terminal: they could rewrite what stands there.
-pub(crate) fn printable(text: &str) -> String {
+/// Text from elsewhere, fit to be shown: control characters, and those that turn the direction of writing, could make a terminal show
+/// something else than what was said. No more than 2,000 characters stay.
+#[must_use]
+pub fn printable(text: &str) -> String {
     const MAX: usize = 2000;
     text.chars().take(MAX).map(|c| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -1,7 +1,7 @@
 //! Why a command failed, and with which exit code.
 
 use chancery::ostree::{RepoError, WriteError};
-use chancery::{Error, Misbehaviour, ReceiptError};
+use chancery::{Error, Misbehaviour, ReceiptError, printable};
 use chancery_formats::ContentError;
 use chancery_formats::sshsig::SshsigError;
 use chancery_reqlog::durable::DurableError;
@@ -79,7 +79,7 @@ impl CliError {
         let mut next = std::error::Error::source(self);
         // A status repeats what was made of it already.
         while let Some(cause) = next.filter(|c| !c.is::<tonic::Status>()) {
-            causes.push(cause.to_string());
+            causes.push(printable(&cause.to_string()));
             next = cause.source();
         }
         causes

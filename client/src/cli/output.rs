@@ -1,7 +1,7 @@
 //! What people and programs see.
 
 use super::error::CliError;
-use chancery::Misbehaviour;
+use chancery::{Misbehaviour, printable};
 use serde_json::{Value, json};
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -40,7 +40,7 @@ impl Output {
     /// The fault in text alone.
     pub(crate) fn explain(self, error: &CliError) {
         let mut err = io::stderr().lock();
-        let _ = writeln!(err, "error: {error}");
+        let _ = writeln!(err, "error: {}", printable(&error.to_string()));
         for cause in error.causes() {
             let _ = writeln!(err, "  because {cause}");
         }

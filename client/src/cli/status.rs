@@ -50,11 +50,11 @@ fn describe(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> String
         Ok(status) => status,
         Err(error) => return format!("{endpoint}  FAILED: {error}\n"),
     };
-    let mut text = format!(
-        "{endpoint}  answers in {:.1} ms; the log has {} entries and is the one seen before\n",
-        status.round_trip.as_secs_f64() * 1000.0,
-        status.log_size
-    );
+    let history = status
+        .log_size_before
+        .map_or_else(|| "is seen for the first time".to_owned(), |before| format!("is the one that had {before} when it was last seen"));
+    let milliseconds = status.round_trip.as_secs_f64() * 1000.0;
+    let mut text = format!("{endpoint}  answers in {milliseconds:.1} ms; the log has {} entries and {history}\n", status.log_size);
     for key in &status.keys {
         let _ = writeln!(text, "  {}", keys::line(key));
     }
@@ -68,6 +68,7 @@ fn describe_json(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> V
             "reached": true,
             "round_trip_ms": s.round_trip.as_secs_f64() * 1000.0,
             "log_size": s.log_size,
+            "log_size_before": s.log_size_before,
             "keys": s.keys.iter().map(keys::facts).collect::<Vec<_>>(),
         }),
         Err(error) => json!({ "endpoint": endpoint, "reached": false, "error": error.json() }),

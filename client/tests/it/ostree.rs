@@ -5,6 +5,7 @@ use chancery_formats::ostree::signatures::SignatureSet;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -231,12 +232,13 @@ fn a_prune_that_runs_is_waited_for_but_not_for_ever() {
 fn a_large_summary_goes_in_pieces() {
     let site = Site::new();
     let id = site.commit("2");
-    for n in 0..4000 {
-        let name = format!("refs/heads/app/org.example.A{n}");
-        site.publisher.write(&format!("repo/{name}"), format!("{id}\n").as_bytes(), 0o644);
+    let refs = site.publisher.path("repo/refs/heads/app");
+    for n in 0..9000 {
+        let mut file = File::create(refs.join(format!("org.example.application.with.a.long.name{n}"))).unwrap();
+        writeln!(file, "{id}").unwrap();
     }
     site.ostree(&["summary", "-u"]);
-    assert!(std::fs::metadata(site.publisher.path("repo/summary")).unwrap().len() > 300_000);
+    assert!(std::fs::metadata(site.publisher.path("repo/summary")).unwrap().len() > 1024 * 1024);
     assert_eq!(site.publisher.chancery(&SIGN).code, 0);
     assert!(site.verifies());
 }

@@ -10,9 +10,12 @@ fn a_healthy_key_host_is_shown_with_its_keys() {
     let ran = publisher.chancery(&["status"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.out.starts_with("principal spiffe://example.org/publisher/web1\ncertificate valid until 20"), "{ran:?}");
-    assert!(ran.out.contains("the log has 1 entries and is the one seen before"), "{ran:?}");
+    assert!(ran.out.contains("the log has 1 entries and is seen for the first time"), "{ran:?}");
     assert!(ran.out.contains("  release version 1  open  the pinned key\n"), "{ran:?}");
     assert!(ran.out.contains("  new-one version 1  locked  not pinned"), "{ran:?}");
+    host.state().log.grow();
+    let ran = publisher.chancery(&["status"]);
+    assert!(ran.out.contains("the log has 2 entries and is the one that had 1 when it was last seen"), "{ran:?}");
 }
 
 #[test]
