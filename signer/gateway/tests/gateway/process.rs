@@ -6,7 +6,7 @@ use crate::program::{Place, Run, rest, send};
 use chancery_proto::v1::sign_request::Part;
 use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use rustix::process::Signal;
-use std::io::BufRead as _;
+use std::io::{BufRead as _, Read as _};
 use std::net::SocketAddr;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -47,6 +47,26 @@ async fn when_the_keeper_dies_it_answers_and_ends_with_a_failure() {
     let (code, said) = serving.end();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("the keeper ended with exit status: 0"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn running_out_of_file_descriptors_passes() {
+    let place = Place::with_host(Run::Play);
+    let (mut serving, mut stderr) = place.serve_with_files(64);
+    let flood: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(serving.address).unwrap()).collect();
+    let mut line = String::new();
+    while !line.contains("a connection could not be accepted") {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    drop(flood);
+    assert_eq!(sign(enrolled(&place, serving.address), "release").await.unwrap(), 17);
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).unwrap();
+    let tries = said.matches("could not be accepted").count();
+    assert!(tries < 50, "it tries again {tries} times, without a pause");
 }
 
 #[test]

@@ -122,7 +122,22 @@ esac
 
     /// Starts `chanceryd serve` and waits until it is ready.
     pub(crate) fn serve(&self) -> Serving {
-        let mut child = self.command(&["serve", "--passphrase-file", "pass"]).spawn().unwrap();
+        Self::wait_until_ready(self.command(&["serve", "--passphrase-file", "pass"]))
+    }
+
+    /// The same, with so many open files and no more; gives its standard error, too.
+    pub(crate) fn serve_with_files(&self, files: u32) -> (Serving, BufReader<ChildStderr>) {
+        let command = self.command(&["serve", "--passphrase-file", "pass"]);
+        let mut limited = Command::new("sh");
+        limited.arg("-c").arg(format!("ulimit -n {files}; exec \"$@\"")).arg("sh").arg(command.get_program()).args(command.get_args());
+        limited.current_dir(self.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut serving = Self::wait_until_ready(limited);
+        let stderr = BufReader::new(serving.child.stderr.take().unwrap());
+        (serving, stderr)
+    }
+
+    fn wait_until_ready(mut command: Command) -> Serving {
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.strip_prefix("chanceryd ready on ").and_then(|l| l.strip_suffix('\n')).map(str::parse);

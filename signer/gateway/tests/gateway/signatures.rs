@@ -200,3 +200,30 @@ async fn when_the_keeper_dies_waiting_calls_are_answered() {
     let later = client.sign(parts([Part::Header(digest("release"))])).await.unwrap_err();
     assert_eq!(later.code(), Code::Unavailable);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn draining_lets_a_call_under_way_finish_and_takes_no_new_connection() {
+    let mut host = Host::start().await;
+    let (sender, call) = by_and_by();
+    let mut client = host.publisher();
+    let call = tokio::spawn(async move { client.sign(call).await });
+    sender.send(message(Part::Header(content("release", 10)))).unwrap();
+    assert!(matches!(host.keeper.next().await, Got::Sign(_)));
+    let drained = tokio::spawn(host.server.drain(LONG * 10));
+    let refused = async { while tokio::net::TcpStream::connect(host.address).await.is_ok() {} };
+    timeout(LONG, refused).await.expect("the port stays open");
+    sender.send(message(chunk(10))).unwrap();
+    drop(sender);
+    assert_eq!(call.await.unwrap().unwrap().into_inner().signature, vec![5; 10]);
+    timeout(LONG, drained).await.expect("it does not end").unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_does_not_end_does_not_hold_up_the_end_for_ever() {
+    let mut host = Host::start().await;
+    let mut client = host.publisher();
+    let call = tokio::spawn(async move { client.sign(parts([Part::Header(digest("silent"))])).await });
+    assert!(matches!(host.keeper.next().await, Got::Sign(_)));
+    timeout(LONG, host.server.drain(SHORT)).await.expect("it does not end").unwrap();
+    call.abort();
+}
