@@ -191,7 +191,7 @@ fn enter(config: &WriterConfig, path: &Path, edge: &Edge, previous: RecordHash) 
     let header = Header { origin: config.origin.clone(), previous, edge: edge.clone() };
     let bytes = header.encode();
     let file = File::options().write(true).open(path).map_err(failed("open a new segment"))?;
-    config.store.write_at(&file, &bytes, 0).map_err(failed("write a segment's header"))?;
+    config.store.write_at(&file, &bytes, 0).map_err(|e| room_error("write a segment's header", e))?;
     config.store.sync_data(&file).map_err(failed("sync a segment's header"))?;
     config.store.rename(path, &segment_path(&config.wal, edge.size())).map_err(failed("name a new segment"))?;
     config.store.sync_dir(&config.wal).map_err(|e| RoomError::Io { step: "sync the segments' directory", source: io::Error::other(e) })?;

@@ -151,6 +151,42 @@ fn a_checkpoint_of_other_entries_is_refused() {
 }
 
 #[test]
+fn a_checkpoint_with_another_root_is_refused() {
+    let bed = Bed::new();
+    let (mut log, _) = bed.open();
+    log.append(&batch(0, 5)).unwrap();
+    let mut other = Edge::new();
+    (0..5).for_each(|n| other.push(Hash([n; 32])));
+    log.edge = other;
+    log.append(&batch(5, 6)).unwrap();
+    drop(log);
+    std::fs::remove_dir_all(bed.path("public")).unwrap();
+    let error = refusal(&bed);
+    assert!(matches!(&error, OpenError::Corrupt { fault: crate::Fault::Checkpoint, .. }), "{error}");
+}
+
+/// A segment without a record has nothing that signs its header, so it must follow from the segment before.
+#[test]
+fn an_empty_segment_must_follow_the_one_before() {
+    let rolled = |first: u64| {
+        let mut bed = Bed::new();
+        bed.config.segment_bytes = 8 << 10;
+        let (mut log, _) = bed.open();
+        log.append(&batch(first, first + 10)).unwrap();
+        let edge = log.edge.clone();
+        log.writer.make_room(8 << 10, &edge, Space::Normal).unwrap().unwrap();
+        drop(log);
+        std::fs::remove_dir_all(bed.path("public")).unwrap();
+        bed
+    };
+    let (bed, twin) = (rolled(0), rolled(50));
+    assert_eq!(bed.copy().open().1.size, 10);
+    let name = "wal/00000000000000000010.wal";
+    std::fs::copy(twin.path(name), bed.path(name)).unwrap();
+    assert!(matches!(refusal(&bed), OpenError::Gap { .. }));
+}
+
+#[test]
 fn names_must_agree() {
     let mut bed = grown(&[10]);
     let other = Key::new("other.example/log");
@@ -223,6 +259,24 @@ fn differing_tiles_are_not_overwritten_and_signing_goes_on() {
     assert!(log.publisher_status().failure.is_none());
     let published = crate::StaticLog::open(crate::Directory::new(bed.path("public")), &bed.key.verifier).unwrap();
     published.verify(None, |_| {}).unwrap();
+}
+
+#[test]
+fn proofs_from_changed_tiles_are_not_handed_out() {
+    let bed = grown(&[10, 300]);
+    let (log, _) = bed.open();
+    let path = bed.path("public/tile/0/000");
+    let good = std::fs::read(&path).unwrap();
+    log.reader().receipt(3).unwrap();
+    let mut bad = good.clone();
+    bad[2 * 32] ^= 1;
+    put(&path, &bad);
+    assert!(matches!(log.reader().receipt(3), Err(ReadError::Damaged { .. })));
+    assert!(matches!(log.reader().consistency(3, 300), Err(ReadError::Damaged { .. })));
+    put(&path, &good[32..]);
+    assert!(matches!(log.reader().receipt(3), Err(ReadError::Damaged { .. })));
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(log.reader().receipt(3), Err(ReadError::Damaged { path }) if path == "tile/0/000"));
 }
 
 #[test]

@@ -102,3 +102,15 @@ fn no_room_for_the_first_segment_is_said_so() {
     assert!(matches!(bed.open_on(faulty), Err(OpenError::Full { .. })));
     bed.open();
 }
+
+#[test]
+fn what_a_crash_left_in_the_reserve_is_wiped_before_it_is_used() {
+    let bed = Bed::new();
+    let (log, _) = bed.open();
+    log.close().unwrap();
+    let reserve = bed.path("wal/reserve");
+    let file = File::options().write(true).open(&reserve).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[7; 4096], 0).unwrap();
+    bed.open();
+    assert!(std::fs::read(&reserve).unwrap().iter().all(|b| *b == 0));
+}

@@ -77,13 +77,15 @@ fn a_file_cut_off_at_any_byte_of_the_last_record_is_dropped() {
 fn the_dropped_bytes_are_put_aside() {
     let two = two();
     let mut kept = vec![0; (two.to - 10 - two.from) as usize];
-    let (_bed, opened) = two.with(|f| {
+    let (bed, opened) = two.with(|f| {
         f.read_exact_at(&mut kept, two.from).unwrap();
         f.set_len(two.to - 10).unwrap();
     });
-    let recovery = opened.unwrap().1;
+    let (log, recovery) = opened.unwrap();
+    drop(log);
     assert_eq!(recovery.dropped_bytes, kept.len() as u64);
     assert_eq!(std::fs::read(recovery.dropped_to.unwrap()).unwrap(), kept);
+    assert_eq!(bed.open().1.dropped_bytes, 0, "and are gone from the segment");
 }
 
 /// A record that spans sectors, any one of which the disk may not have written.
@@ -159,6 +161,24 @@ fn a_damaged_record_before_others_is_refused_even_if_it_looks_cut_off() {
             Err(other) => panic!("zeros at {start}: {other}"),
         }
     }
+}
+
+#[test]
+fn two_damaged_records_are_not_one_that_was_cut_off() {
+    let bed = Bed::new();
+    let (mut log, _) = bed.open();
+    log.append(&batch(0, 2)).unwrap();
+    log.publish_now().unwrap();
+    let (path, from) = bed.last_segment();
+    log.append(&batch(2, 100)).unwrap();
+    log.append(&batch(100, 200)).unwrap();
+    let (_, to) = bed.last_segment();
+    let crashed = bed.copy();
+    let file = File::options().write(true).open(crashed.path("wal").join(path.file_name().unwrap())).unwrap();
+    // A sector of each is gone, of entries and of details, but both signed checkpoints are there.
+    file.write_all_at(&[0; 512], from.next_multiple_of(512)).unwrap();
+    file.write_all_at(&[0; 512], (to - 600).next_multiple_of(512) - 512).unwrap();
+    assert!(matches!(crashed.try_open(), Err(OpenError::Corrupt { index: 2, .. })));
 }
 
 #[test]
