@@ -126,3 +126,38 @@ fn lock(path: &Path) -> Result<File, StateError> {
     file.lock().map_err(failed("lock"))?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Key;
+
+    #[test]
+    fn whoever_was_faster_is_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, key) = (StateStore::File(dir.path().join("sub/seen")), Key::new("log.example"));
+        let log = key.verifier();
+        let seen = |size| Seen::open(&key.checkpoint(size), &log).unwrap();
+        assert_eq!(store.load(&log).unwrap(), None);
+        assert!(store.replace(None, &seen(3), &log).unwrap());
+        assert!(!store.replace(None, &seen(2), &log).unwrap(), "somebody saved 3 meanwhile");
+        assert_eq!(store.load(&log).unwrap(), Some(seen(3)));
+        assert!(store.replace(Some(&seen(3)), &seen(4), &log).unwrap());
+        assert_eq!(store.load(&log).unwrap(), Some(seen(4)));
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_log_is_an_error_and_not_a_fresh_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, key) = (dir.path().join("seen"), Key::new("log.example"));
+        durable::write_atomic(&path, Key::new("log.example").checkpoint(3).as_bytes(), 0o644).unwrap();
+        let error = StateStore::File(path).load(&key.verifier()).unwrap_err();
+        assert!(matches!(error, StateError::Content { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_state_is_beside_the_profile() {
+        let beside = StateStore::beside("/etc/chancery/web1.toml".as_ref());
+        assert_eq!(beside, StateStore::File(PathBuf::from("/etc/chancery/web1.toml.checkpoint")));
+    }
+}

@@ -34,3 +34,31 @@ pub(crate) fn certificate() -> String {
     let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     rcgen::CertificateParams::new(vec!["test.example".to_owned()]).unwrap().self_signed(&pair).unwrap().pem()
 }
+
+impl chancery_tlog::NoteSigner for Key {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn key_id(&self) -> [u8; 4] {
+        self.verifier().id()
+    }
+
+    fn sign(&self, text: &[u8]) -> [u8; 64] {
+        Self::sign(self, text)
+    }
+}
+
+impl Key {
+    /// The key in the form of signed-note.
+    pub(crate) fn verifier(&self) -> chancery_tlog::VerifierKey {
+        chancery_tlog::VerifierKey::ed25519(self.name, self.public().as_bytes()).unwrap()
+    }
+
+    /// A signed checkpoint of the log with this key.
+    pub(crate) fn checkpoint(&self, size: u64) -> String {
+        let checkpoint =
+            chancery_tlog::Checkpoint { origin: self.name.to_owned(), size, root: chancery_tlog::Hash([1; 32]), extensions: Vec::new() };
+        chancery_tlog::sign_note(&checkpoint.to_string(), self)
+    }
+}
