@@ -1,8 +1,25 @@
 //! The request log: entries, durable append, recovery, static files, receipts.
 //!
-//! A log is a directory. `wal/` is the private record of truth: one fdatasync of one appended record makes a batch of entries durable
-//! under a signed checkpoint. `public/` is derived from it: the static files of C2SP tlog-tiles, for any web server. Nothing else is
-//! needed, and nothing is ever cut off that was acknowledged.
+//! A log is a directory on one file system:
+//!
+//! | what | who reads it | if it is lost or forged |
+//! | --- | --- | --- |
+//! | `wal/*.wal` | the keeper; auditors get single details through it | what was acknowledged is lost; start-up refuses (rollback, damage), and public entries can be had from any mirror of `public/` |
+//! | `wal/spare`, `wal/reserve` | the keeper | nothing: they are made anew |
+//! | `wal/*.torn` | people | bytes of a write that was cut off and never acknowledged |
+//! | `public/checkpoint` | everybody | the guard against a restored old `wal/` is gone; forged, it does not verify |
+//! | `public/tile/` | everybody | made anew from `wal/`; changed files do not verify and are not overwritten |
+//! | `staging/` | the publisher | nothing: it is emptied at start-up |
+//! | `lock` | the keeper | held by the one process that writes |
+//!
+//! `wal/` is the private record of truth: one fdatasync of one appended record makes a batch of entries durable under a signed
+//! checkpoint, and only then is the batch acknowledged ([`Log::append`]). `public/` is derived from it, off the way of requests: the
+//! static files of C2SP tlog-tiles, for any web server ([`PublisherStatus`] says how that goes).
+//!
+//! Recovery ([`Log::open`]) drops one thing only: a last record whose write was cut off. In doubt it refuses, and [`fsck`] explains.
+//! Who has only the static files and the log's key reads and verifies them with [`StaticLog`].
+//!
+//! What an entry shows to everybody is a [`Leaf`]; what it hides is in its [`Details`], to which the leaf commits.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation, reason = "tests count small things"))]
 
 mod bytes;

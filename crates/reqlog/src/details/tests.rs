@@ -30,6 +30,18 @@ fn the_commitment_is_the_tree_root_over_the_documented_leaf_bytes() {
 }
 
 #[test]
+fn stored_bytes_and_commitment_are_those_of_the_vector() {
+    let fields =
+        vec![Field::new("subject", [2; 32], b"prod").unwrap(), Field::new("principal", [1; 32], b"spiffe://example.org/a").unwrap()];
+    let mut details = Details::from_fields(fields).unwrap();
+    let show = |d: &Details| d.encode().iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let open = show(&details);
+    details.redact("principal");
+    let text = format!("open {open}\nredacted {}\ncommitment {}\n", show(&details), details.commitment());
+    assert_eq!(text, include_str!("../../../../tests/vectors/reqlog/details.txt"));
+}
+
+#[test]
 fn fields_are_sorted_whatever_order_they_come_in() {
     let details = details(&["subject", "address", "principal"]);
     assert_eq!(details.fields().iter().map(Field::name).collect::<Vec<_>>(), ["address", "principal", "subject"]);

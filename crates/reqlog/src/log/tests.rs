@@ -55,6 +55,29 @@ fn the_published_checkpoint_is_that_of_the_vector() {
     assert_eq!(std::fs::read_to_string(bed.path("public/checkpoint")).unwrap(), note);
 }
 
+/// Logs that exist must stay readable: the bytes of a segment are those of the committed file.
+#[test]
+fn the_segment_is_that_of_the_vector() {
+    let mut bed = Bed::new();
+    bed.key = crate::testing::Key::from_seed(crate::testing::ORIGIN, &[7; 32]);
+    let (mut log, _) = bed.open();
+    log.append(&batch(0, 2)).unwrap();
+    log.append(&[NewEntry { leaf: leaf(2), details: Vec::new() }]).unwrap();
+    drop(log);
+    let (path, end) = bed.last_segment();
+    let bytes = std::fs::read(path).unwrap();
+    let hex: String = bytes[..end as usize].chunks(32).map(|c| c.iter().map(|b| format!("{b:02x}")).collect::<String>() + "\n").collect();
+    assert_eq!(hex, include_str!("../../../../tests/vectors/reqlog/segment.hex"));
+}
+
+#[test]
+fn a_log_moves_between_threads_and_its_readers_are_shared() {
+    fn is_send<T: Send>() {}
+    fn is_shared<T: Send + Sync + Clone>() {}
+    is_send::<Log>();
+    is_shared::<Reader>();
+}
+
 #[test]
 fn readers_see_a_batch_at_once_though_nothing_is_published() {
     let bed = Bed::new();

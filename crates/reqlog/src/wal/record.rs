@@ -280,4 +280,21 @@ mod tests {
         assert!(Sizes::of(&[entry(&[0; MAX_ENTRY + 1], b"")], "").is_none());
         assert!(Sizes::of(&[entry(b"", &vec![0; MAX_PART])], "").is_none());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_bytes_do_not_panic(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300), small: bool) {
+            if small {
+                // Plausible lengths lead further into the record.
+                bytes.iter_mut().take(3).for_each(|b| *b = 0);
+            }
+            if let Framing::Record(frame) = frame(&bytes) {
+                let body = Body::parse(frame.body);
+                let _ = Private::parse(frame.private, body.map_or(3, |b| b.entries.number())).map(Iterator::count);
+            }
+            let key = crate::testing::Key::new(crate::testing::ORIGIN).verifier;
+            let place = super::super::Place { offset: 7, chain: &[0; 32], size: 0, key: &key };
+            super::super::classify(&bytes, place);
+        }
+    }
 }
