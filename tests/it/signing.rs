@@ -234,6 +234,38 @@ fn a_ref_that_is_not_granted_is_refused_and_recorded() {
     assert_eq!((leaf.kind.as_str(), leaf.reason.unwrap().as_str()), ("deny", "ref-not-granted"));
 }
 
+#[test]
+fn the_published_log_does_not_say_who_had_what_signed() {
+    let mut host = Setup::new()
+        .key("quince", "sshsig")
+        .grant("damson", "quince", &["sshsig"], "medlar-*", "namespaces = [\"file\"]")
+        .config("segment = \"64 MiB\"", "segment = \"1 MiB\"")
+        .start();
+    let publisher = host.publisher("damson");
+    let sign = |name: &str| {
+        let file = host.temp().join(name);
+        fs::write(&file, "content").unwrap();
+        run(publisher.chancery(&["sign", "--key", "quince", "--as", "sshsig"]).arg(file))
+    };
+    let _ = sign("medlar-1").ok();
+    let _ = sign("loquat-1").failed(1, "no grant of");
+    assert_eq!(host.stop(), Some(0));
+    let telling: [&[u8]; 4] = [b"quince", b"damson", b"medlar", b"loquat"];
+    let found = |dir: PathBuf| -> Vec<bool> {
+        let files = all_files(&dir);
+        assert!(files.len() > 1, "{files:?}");
+        let all: Vec<u8> = files.iter().flat_map(|f| fs::read(f).unwrap()).collect();
+        telling.iter().map(|word| all.windows(word.len()).any(|w| w == *word)).collect()
+    };
+    assert_eq!(found(host.public()), [false; 4], "what is published tells");
+    assert_eq!(found(host.dir().join("log/wal")), [true; 4], "the private half knows");
+}
+
+fn all_files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { all_files(&path) } else { vec![path] }).collect()
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
