@@ -108,6 +108,7 @@ fn a_signal_stops_it_also_while_the_keeper_is_still_waiting_for_somebody() {
     send(&child, Signal::TERM);
     let said = rest(stderr.into_inner());
     assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    assert!(!said.contains("it is killed"), "the keeper is told, not only waited for: {said}");
 }
 
 #[test]
