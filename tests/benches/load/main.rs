@@ -35,7 +35,11 @@ fn main() {
     }
     let time = Duration::from_secs(number("CHANCERY_BENCH_SECONDS", 3));
     let rounds = number("CHANCERY_BENCH_ROUNDS", 5);
-    let setup = Setup::new().key("bench", "sshsig").grant("bench", "bench", &["sshsig"], "bench", "namespaces = [\"file\"]");
+    let setup = Setup::new()
+        .key("bench", "sshsig")
+        .grant("bench", "bench", &["sshsig"], "bench", "namespaces = [\"file\"]")
+        .config("connections = 1024", "connections = 2048")
+        .config("connections_per_principal = 256", "connections_per_principal = 2048");
     let host = setup.start();
     let publisher = host.publisher("bench");
     let idle = [host.gateway_pid(), host.keeper_pid()].map(cpu::resident_mib);
