@@ -43,6 +43,24 @@ fn no_document_has_commands_that_no_test_runs() {
 }
 
 #[test]
+fn the_operators_tables_have_every_limit_with_its_default() {
+    let host = Setup::new().make();
+    let config: toml::Table = host.read("signer.toml").parse().unwrap();
+    let document = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    for process in ["gateway", "keeper"] {
+        let limits = config[process]["limits"].as_table().unwrap();
+        let said: BTreeSet<String> = limits
+            .iter()
+            .map(|(name, value)| format!("| `{name}` | {} |", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .collect();
+        let (_, table) = document.split_once(&format!("| `[{process}.limits]` |")).unwrap();
+        let rows = table.lines().skip(2).take_while(|row| row.starts_with('|'));
+        let shown: BTreeSet<String> = rows.map(|row| row.split_inclusive('|').take(3).collect()).collect();
+        assert_eq!(shown, said, "docs/operations.md beside the signer.toml that init writes");
+    }
+}
+
+#[test]
 fn the_readme_shows_what_the_demonstration_prints() {
     if ["ostree", "ssh-keygen", "openssl", "glib"].into_iter().any(skipped) {
         return;
