@@ -63,3 +63,18 @@ pub(super) fn read(path: &Path) -> Result<String, AdminError> {
 fn failed<'a>(path: &'a Path, done: &'static str) -> impl Fn(io::Error) -> AdminError + 'a {
     move |source| AdminError::File { path: path.to_owned(), done, source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_came_in_between_is_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        create(&path, b"first", 0o600).unwrap();
+        assert!(matches!(create(&path, b"second", 0o600), Err(AdminError::Exists { .. })));
+        assert_eq!(read(&path).unwrap(), "first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+}
