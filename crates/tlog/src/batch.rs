@@ -12,12 +12,11 @@ use crate::proof::{Step, inclusion_path};
 pub struct Batch {
     first: u64,
     size: u64,
-    root: Hash,
     /// By level: complete nodes with a new leaf below them, and the index of the first.
     levels: Vec<(u64, Vec<Hash>)>,
     /// By level: the peak of the tree before, where it had one.
     peaks_before: Vec<Option<Hash>>,
-    /// By level: hash of the last `size mod 2^level` leaves, where there are any.
+    /// By level: hash of the last `size mod 2^level` leaves, where there are any. The last of them is the root.
     ragged: Vec<Option<Hash>>,
 }
 
@@ -26,6 +25,7 @@ impl Batch {
     #[must_use]
     pub fn append(edge: &mut Edge, leaves: &[Hash]) -> Self {
         let first = edge.size();
+        let size = first.saturating_add(u64::try_from(leaves.len()).unwrap_or(u64::MAX));
         let peaks_before = by_level(edge);
         let mut levels = vec![(first, leaves.to_vec())];
         while let Some(above) =
@@ -33,8 +33,13 @@ impl Batch {
         {
             levels.push(above);
         }
-        leaves.iter().for_each(|leaf| edge.push(*leaf));
-        Self { first, size: edge.size(), root: edge.root(), levels, peaks_before, ragged: ragged(edge) }
+        let mut batch = Self { first, size, levels, peaks_before, ragged: Vec::new() };
+        // Each node is hashed once: the new edge is taken from the levels instead of being grown leaf by leaf.
+        let peaks =
+            (0..bits(size)).rev().filter(|level| (size >> level) & 1 == 1).filter_map(|level| batch.node(level, (size >> level) ^ 1));
+        *edge = Edge { size, peaks: peaks.collect() };
+        batch.ragged = ragged(edge);
+        batch
     }
 
     /// Index of the first new leaf.
@@ -51,8 +56,8 @@ impl Batch {
 
     /// Root of the tree with the new leaves.
     #[must_use]
-    pub const fn root(&self) -> Hash {
-        self.root
+    pub fn root(&self) -> Hash {
+        self.ragged.last().copied().flatten().unwrap_or(Hash::EMPTY_ROOT)
     }
 
     /// Inclusion proof of a new leaf in the new tree, sibling of the leaf first; `None` when the leaf is not a new one.
@@ -61,12 +66,14 @@ impl Batch {
         if index < self.first {
             return None;
         }
-        inclusion_path(index, self.size)?
-            .map(|step| match step {
+        let mut proof = Vec::with_capacity(self.ragged.len());
+        for step in inclusion_path(index, self.size)? {
+            proof.push(match step {
                 Step::Complete { level, index } => self.node(level, index),
                 Step::Ragged { level } => *self.ragged.get(usize::from(level))?,
-            })
-            .collect()
+            }?);
+        }
+        Some(proof)
     }
 
     fn node(&self, level: u8, index: u64) -> Option<Hash> {
@@ -87,15 +94,19 @@ fn parents(start: u64, nodes: &[Hash], peak: Option<&Option<Hash>>) -> Option<(u
     (!above.is_empty()).then_some((start >> 1, above))
 }
 
+/// How many levels a tree of this size has complete nodes on.
+fn bits(size: u64) -> u8 {
+    u8::try_from(u64::BITS.saturating_sub(size.leading_zeros())).unwrap_or(64)
+}
+
 fn by_level(edge: &Edge) -> Vec<Option<Hash>> {
-    let mut peaks = edge.peaks().iter().rev();
-    let levels = u64::BITS.saturating_sub(edge.size().leading_zeros());
-    (0..levels).map(|l| if edge.size().checked_shr(l)? & 1 == 1 { peaks.next().copied() } else { None }).collect()
+    let mut peaks = edge.peaks.iter().rev().copied();
+    (0..bits(edge.size)).map(|level| if (edge.size >> level) & 1 == 1 { peaks.next() } else { None }).collect()
 }
 
 fn ragged(edge: &Edge) -> Vec<Option<Hash>> {
+    let mut out = Vec::with_capacity(edge.peaks.len());
     let mut below = None;
-    let mut out = Vec::new();
     for peak in by_level(edge) {
         out.push(below);
         below = match (peak, below) {
@@ -103,5 +114,6 @@ fn ragged(edge: &Edge) -> Vec<Option<Hash>> {
             (peak, below) => peak.or(below),
         };
     }
+    out.push(below);
     out
 }

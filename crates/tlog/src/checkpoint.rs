@@ -3,7 +3,6 @@
 use crate::hash::Hash;
 use crate::key::VerifierKey;
 use crate::note::{Note, NoteError};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::fmt;
 use std::str::FromStr;
 
@@ -63,7 +62,7 @@ impl FromStr for Checkpoint {
         let mut lines = text.strip_suffix('\n').ok_or(CheckpointError::Line(1))?.split('\n');
         let origin = lines.next().filter(|l| !l.is_empty()).ok_or(CheckpointError::Line(1))?.to_owned();
         let size = lines.next().and_then(decimal).ok_or(CheckpointError::Line(2))?;
-        let root = lines.next().and_then(|l| STANDARD.decode(l).ok()?.try_into().ok()).map(Hash).ok_or(CheckpointError::Line(3))?;
+        let root = lines.next().and_then(Hash::from_base64).ok_or(CheckpointError::Line(3))?;
         let extensions: Vec<String> = lines.map(str::to_owned).collect();
         match extensions.iter().position(String::is_empty) {
             Some(n) => Err(CheckpointError::Line(n.saturating_add(4))),

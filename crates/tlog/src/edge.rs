@@ -5,8 +5,8 @@ use crate::hash::{Hash, node_hash};
 /// The roots of the complete subtrees that a tree consists of, largest first: one for each bit that is set in the size.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edge {
-    size: u64,
-    peaks: Vec<Hash>,
+    pub(crate) size: u64,
+    pub(crate) peaks: Vec<Hash>,
 }
 
 /// The number of peaks does not fit the size.

@@ -1,6 +1,6 @@
 //! Hashes of RFC 6962 section 2.1.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{Engine as _, display::Base64Display, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -16,9 +16,19 @@ impl Hash {
     ]);
 }
 
+impl Hash {
+    /// A hash in padded standard base64, as C2SP writes it; `None` for anything else.
+    pub(crate) fn from_base64(text: &str) -> Option<Self> {
+        // The decoder wants room for the three bytes that the last four characters could stand for.
+        let mut room = [0; 33];
+        let length = STANDARD.decode_slice(text, &mut room).ok()?;
+        room.get(..length)?.try_into().ok().map(Self)
+    }
+}
+
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&STANDARD.encode(self.0))
+        Base64Display::new(&self.0, &STANDARD).fmt(f)
     }
 }
 

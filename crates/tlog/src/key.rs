@@ -50,8 +50,8 @@ pub enum KeyError {
     /// A kind of key that is not known here.
     #[error("a key of type 0x{0:02x} is not known here; Ed25519 (0x01) and cosignature/v1 (0x04) are")]
     Type(u8),
-    /// Not an Ed25519 public key.
-    #[error("the key is not an Ed25519 public key")]
+    /// Not an Ed25519 public key, or one of the few for which anybody can sign.
+    #[error("the key is not an Ed25519 public key, or one of the few for which anybody can sign")]
     Public,
 }
 
@@ -78,7 +78,7 @@ impl VerifierKey {
         if !is_key_name(name) {
             return Err(KeyError::Name);
         }
-        let public = VerifyingKey::from_bytes(public).map_err(|_| KeyError::Public)?;
+        let public = VerifyingKey::from_bytes(public).ok().filter(|key| !key.is_weak()).ok_or(KeyError::Public)?;
         Ok(Self { id: key_id(name, key_type, public.as_bytes()), name: name.to_owned(), key_type, public })
     }
 

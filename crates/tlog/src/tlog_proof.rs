@@ -87,10 +87,7 @@ impl FromStr for TlogProof {
         };
         let (n, index) = lines.next().ok_or(TlogProofError::Line(2))?;
         let index = index.strip_prefix("index ").and_then(decimal).ok_or(TlogProofError::Line(n))?;
-        let hash = |(n, line): (usize, &str)| {
-            let hash = STANDARD.decode(line).ok().and_then(|h| h.try_into().ok()).map(Hash);
-            hash.ok_or(TlogProofError::Line(n))
-        };
+        let hash = |(n, line)| Hash::from_base64(line).ok_or(TlogProofError::Line(n));
         let hashes: Vec<Hash> = lines.take(MAX_HASHES.saturating_add(1)).map(hash).collect::<Result<_, _>>()?;
         if hashes.len() > MAX_HASHES {
             return Err(TlogProofError::TooMany);
