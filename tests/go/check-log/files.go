@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
+	"sort"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -63,18 +63,24 @@ func checkLog(dir, vkey string, oldSizes []string) error {
 	if err != nil {
 		return err
 	}
+	sizes, err := olderSizes(oldSizes, tree.N)
+	if err != nil {
+		return err
+	}
 	stored, bundles, err := readEntries(dir, tree.N)
 	if err != nil {
 		return err
 	}
-	if root, err := tlog.TreeHash(tree.N, stored); err != nil || root != tree.Hash {
-		return fmt.Errorf("the entries have root %v, the checkpoint %v (%v)", root, tree.Hash, err)
+	if tree.N > 0 {
+		if root, err := tlog.TreeHash(tree.N, stored); err != nil || root != tree.Hash {
+			return fmt.Errorf("the entries have root %v, the checkpoint %v (%v)", root, tree.Hash, err)
+		}
 	}
 	files, err := checkFiles(dir, tree, stored, bundles)
 	if err != nil {
 		return err
 	}
-	proofs, err := checkProofs(dir, tree, stored, oldSizes)
+	proofs, err := checkProofs(dir, tree, stored, sizes)
 	if err != nil {
 		return err
 	}
@@ -82,30 +88,62 @@ func checkLog(dir, vkey string, oldSizes []string) error {
 	return nil
 }
 
-func readEntries(dir string, size int64) (stored hashes, bundles map[int64][]byte, err error) {
-	bundles = map[int64][]byte{}
+// olderSizes are those asked for and some that every log has, without 0 (from which there is no proof), in order.
+func olderSizes(asked []string, size int64) ([]int64, error) {
+	set := map[int64]bool{1: true, 255: true, 256: true, 257: true, 65535: true, 65536: true, 65537: true, size - 1: true, size: true}
+	for _, text := range asked {
+		old, err := number(text)
+		if err != nil {
+			return nil, err
+		}
+		if old > size {
+			return nil, fmt.Errorf("the checkpoint has %d entries, less than the %d asked for", size, old)
+		}
+		set[old] = true
+	}
+	var sizes []int64
+	for old := range set {
+		if old > 0 && old <= size {
+			sizes = append(sizes, old)
+		}
+	}
+	sort.Slice(sizes, func(i, j int) bool { return sizes[i] < sizes[j] })
+	return sizes, nil
+}
+
+// bundle is the bytes of an entry bundle, and where each of its entries ends.
+type bundle struct {
+	data []byte
+	ends []int
+}
+
+func readEntries(dir string, size int64) (stored hashes, bundles map[int64]bundle, err error) {
+	bundles = map[int64]bundle{}
 	for n := int64(0); n < size; n += 1 << height {
 		tile := tlog.Tile{H: height, L: -1, N: n >> height, W: int(min(size-n, 1<<height))}
 		data, err := os.ReadFile(filepath.Join(dir, path(tile)))
 		if err != nil {
 			return nil, nil, err
 		}
-		bundles[tile.N] = data
+		read := bundle{data: data}
+		at := 0
 		for i := 0; i < tile.W; i++ {
-			if len(data) < 2 || len(data) < 2+int(binary.BigEndian.Uint16(data)) {
+			start := at + 2
+			if len(data) < start || len(data) < start+int(binary.BigEndian.Uint16(data[at:])) {
 				return nil, nil, fmt.Errorf("%s ends within entry %d", path(tile), n+int64(i))
 			}
-			end := 2 + int(binary.BigEndian.Uint16(data))
-			more, err := tlog.StoredHashes(n+int64(i), data[2:end], stored)
+			at = start + int(binary.BigEndian.Uint16(data[at:]))
+			more, err := tlog.StoredHashes(n+int64(i), data[start:at], stored)
 			if err != nil {
 				return nil, nil, err
 			}
 			stored = append(stored, more...)
-			data = data[end:]
+			read.ends = append(read.ends, at)
 		}
-		if len(data) > 0 {
-			return nil, nil, fmt.Errorf("%s has %d bytes too many", path(tile), len(data))
+		if len(data) > at {
+			return nil, nil, fmt.Errorf("%s has %d bytes too many", path(tile), len(data)-at)
 		}
+		bundles[tile.N] = read
 	}
 	return stored, bundles, nil
 }
@@ -118,7 +156,10 @@ func min(a, b int64) int64 {
 }
 
 // checkFiles compares every tile that must be there, and every file that is, with what x/mod makes of the entries.
-func checkFiles(dir string, tree tlog.Tree, stored hashes, bundles map[int64][]byte) (count int, err error) {
+func checkFiles(dir string, tree tlog.Tree, stored hashes, bundles map[int64]bundle) (count int, err error) {
+	if tree.N == 0 {
+		return 0, nil
+	}
 	for _, tile := range tlog.NewTiles(height, 0, tree.N) {
 		// Of the partial tiles, only those of the checkpoint's own size must be there: a log grows by batches.
 		if tile.W < 1<<height && tile.N<<height+int64(tile.W) != tree.N>>(height*tile.L) {
@@ -132,35 +173,50 @@ func checkFiles(dir string, tree tlog.Tree, stored hashes, bundles map[int64][]b
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		name, _ := filepath.Rel(dir, file)
-		rest := strings.Replace(strings.TrimPrefix(name, "tile/"), "entries/", "data/", 1)
-		tile, err := tlog.ParseTilePath("tile/8/" + rest)
-		if err != nil {
-			return err
-		}
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
 		count++
-		if tile.L < 0 {
-			if !bytes.HasPrefix(bundles[tile.N], data) {
-				return fmt.Errorf("%s has other entries than the log", name)
-			}
-			return nil
-		}
-		if want, err := tlog.ReadTileData(tile, stored); err != nil || !bytes.Equal(want, data) {
-			return fmt.Errorf("%s has other hashes than the entries (%v)", name, err)
-		}
-		return nil
+		return checkFile(dir, file, stored, bundles)
 	})
 	return count, err
 }
 
+func checkFile(dir, file string, stored hashes, bundles map[int64]bundle) error {
+	name, err := filepath.Rel(dir, file)
+	if err != nil {
+		return err
+	}
+	rest := strings.Replace(strings.TrimPrefix(name, "tile/"), "entries/", "data/", 1)
+	tile, err := tlog.ParseTilePath("tile/8/" + rest)
+	if err != nil {
+		return fmt.Errorf("%s is not the name of a tile", name)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if tile.L < 0 {
+		all := bundles[tile.N]
+		if tile.W > len(all.ends) || !bytes.Equal(all.data[:all.ends[tile.W-1]], data) {
+			return fmt.Errorf("%s has other entries than the log", name)
+		}
+		return nil
+	}
+	if want, err := tlog.ReadTileData(tile, stored); err != nil || !bytes.Equal(want, data) {
+		return fmt.Errorf("%s has other hashes than the entries (%v)", name, err)
+	}
+	return nil
+}
+
+// Up to so many entries, the inclusion of each is proved; of a longer log, of about 500 and of the first of each tile.
+const proveAll = 5000
+
 // checkProofs makes proofs from the files alone, authenticated by the checkpoint, and verifies them.
-func checkProofs(dir string, tree tlog.Tree, stored hashes, oldSizes []string) (count int, err error) {
+func checkProofs(dir string, tree tlog.Tree, stored hashes, sizes []int64) (count int, err error) {
 	reader := tlog.TileHashReader(tree, directory(dir))
-	for n := int64(0); n < tree.N; n += 1 + tree.N/500 {
+	sample := 1 + tree.N/500
+	for n := int64(0); n < tree.N; n++ {
+		if tree.N > proveAll && n%sample != 0 && n%(1<<height) != 0 && n != tree.N-1 {
+			continue
+		}
 		proof, err := tlog.ProveRecord(tree.N, n, reader)
 		if err != nil {
 			return 0, err
@@ -170,23 +226,30 @@ func checkProofs(dir string, tree tlog.Tree, stored hashes, oldSizes []string) (
 		}
 		count++
 	}
-	for _, text := range oldSizes {
-		old, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return 0, err
+	// From each size to the next, and from each to that of the checkpoint.
+	for i, old := range sizes {
+		for _, size := range []int64{sizes[int(min(int64(i+1), int64(len(sizes)-1)))], tree.N} {
+			if err := checkConsistency(old, size, stored, reader); err != nil {
+				return 0, fmt.Errorf("from size %d to size %d: %w", old, size, err)
+			}
+			count++
 		}
-		oldRoot, err := tlog.TreeHash(old, stored)
-		if err != nil {
-			return 0, err
-		}
-		proof, err := tlog.ProveTree(tree.N, old, reader)
-		if err != nil {
-			return 0, err
-		}
-		if err := tlog.CheckTree(proof, tree.N, tree.Hash, old, oldRoot); err != nil {
-			return 0, fmt.Errorf("old size %d: %w", old, err)
-		}
-		count++
 	}
 	return count, nil
+}
+
+func checkConsistency(old, size int64, stored hashes, reader tlog.HashReader) error {
+	oldRoot, err := tlog.TreeHash(old, stored)
+	if err != nil {
+		return err
+	}
+	root, err := tlog.TreeHash(size, stored)
+	if err != nil {
+		return err
+	}
+	proof, err := tlog.ProveTree(size, old, reader)
+	if err != nil {
+		return err
+	}
+	return tlog.CheckTree(proof, size, root, old, oldRoot)
 }
