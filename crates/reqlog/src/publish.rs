@@ -9,6 +9,7 @@ use crate::reader::Reader;
 use crate::state::State;
 use crate::store::Store;
 use crate::wal::{make_reserve, make_spare};
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,9 +80,10 @@ fn run(mut publication: Publication) {
         let mut state = shared.lock();
         state.status.tries = state.status.tries.saturating_add(1);
         state.status.segment_failure = segments.err().map(Arc::new);
+        let mut gone = VecDeque::new();
         match published {
             Ok(Some(published)) => {
-                state.tail.published(published.checkpoint.size);
+                gone = state.tail.published(published.checkpoint.size);
                 state.published = published;
                 state.status.failure = None;
             }
@@ -90,6 +92,7 @@ fn run(mut publication: Publication) {
         }
         let finished = closing && (state.status.failure.is_some() || is_published(&state));
         drop(state);
+        drop(gone);
         shared.done.notify_all();
         if finished {
             return;

@@ -57,12 +57,14 @@ impl TailChunks {
         self.chunks.push_back(Arc::new(chunk));
     }
 
-    /// Forgets the chunks that are published whole.
-    pub(crate) fn published(&mut self, size: u64) {
-        while let Some(chunk) = self.chunks.front().filter(|c| c.end() <= size) {
-            self.bytes = self.bytes.saturating_sub(chunk.bytes());
-            self.chunks.pop_front();
-        }
+    /// Gives back the chunks that are published whole, to be dropped by the caller: after it has unlocked the state, for that takes time.
+    #[must_use]
+    pub(crate) fn published(&mut self, size: u64) -> VecDeque<Arc<Chunk>> {
+        let kept = self.chunks.split_off(self.chunks.partition_point(|chunk| chunk.end() <= size));
+        let gone = std::mem::replace(&mut self.chunks, kept);
+        let bytes = gone.iter().fold(0_usize, |sum, chunk| sum.saturating_add(chunk.bytes()));
+        self.bytes = self.bytes.saturating_sub(bytes);
+        gone
     }
 
     pub(crate) fn bytes(&self) -> usize {
