@@ -29,6 +29,14 @@ need_tools() {
     [ -z "$missing" ] || install_packages $missing
 }
 
+# Whether file systems can be mounted here in a name space of their own; in most containers they cannot.
+can_mount() {
+    local as_root=--map-root-user
+    [ "$(id -u)" != 0 ] || as_root=""
+    # shellcheck disable=SC2086
+    unshare --mount $as_root true 2>/dev/null
+}
+
 # install_packages PACKAGE…: says what it installs, and fails where it cannot.
 install_packages() {
     local as_root=""

@@ -6,7 +6,7 @@ use chancery_tlog::{NoteSigner, VerifierKey};
 use ed25519_dalek::{Signer as _, SigningKey};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) const ORIGIN: &str = "signer.example/requests";
 
@@ -79,8 +79,17 @@ impl Bed {
         self.open_on(Arc::new(Disk))
     }
 
+    /// Waits a little for the lock. Tests run beside each other: the child of another one, which is not its own program yet, may still
+    /// hold the lock that was just given up here.
     pub(crate) fn open_on(&self, store: Arc<dyn Store>) -> Result<(Log, Recovery), crate::OpenError> {
-        crate::log::open_with(store, self.config.clone(), Box::new(self.key.clone()), self.key.verifier.clone())
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            let (config, key) = (self.config.clone(), self.key.clone());
+            match crate::log::open_with(Arc::clone(&store), config, Box::new(key), self.key.verifier.clone()) {
+                Err(crate::OpenError::Locked { .. }) if Instant::now() < deadline => std::thread::yield_now(),
+                opened => return opened,
+            }
+        }
     }
 
     /// The newest segment and where its last record ends.
