@@ -27,6 +27,7 @@ fn a_note_out_of_form_is_refused() {
         (note().replacen('3', "3\r", 1), NoteError::Control(25)),
         (note().replacen('3', "\t3", 1), NoteError::Control(24)),
         (note().replacen('3', "3\0", 1), NoteError::Control(25)),
+        (note().replacen('3', "3\u{1f}", 1), NoteError::Control(25)),
         (note().replacen('\u{2014}', "-", 1), NoteError::Signature(1)),
         (note().replacen("\u{2014} ", "\u{2014}", 1), NoteError::Signature(1)),
         (note().replacen("\u{2014} ", "\u{2014}  ", 1), NoteError::Signature(1)),
@@ -36,6 +37,7 @@ fn a_note_out_of_form_is_refused() {
         ),
         (note().replacen("\u{2014} signer.example", "\u{2014} signer\u{a0}example", 1), NoteError::Signature(1)),
         (note().replacen("\u{2014} signer.example", "\u{2014} signer example", 1), NoteError::Signature(1)),
+        (format!("{}\u{2014}  AAAAAAA=\n", note()), NoteError::Signature(2)),
         (format!("{}\u{2014} other\n", note()), NoteError::Signature(2)),
         (format!("{}\u{2014} other AAAA\n", note()), NoteError::Signature(2)),
         (format!("{}\u{2014} other AAAAAA==\n", note()), NoteError::Signature(2)),
@@ -89,6 +91,8 @@ fn a_bad_signature_by_a_known_key_condemns_the_note_even_beside_a_good_one() {
     assert_eq!(verify(&note().replacen('3', "4", 1)), Err(NoteError::Bad(name.into())));
     let short = line(name, log_key().key_id(), &log_key().sign(TEXT.as_bytes())[..63]);
     assert_eq!(verify(&format!("{TEXT}\n{short}")), Err(NoteError::Bad(name.into())));
+    let long = line(name, log_key().key_id(), &[&log_key().sign(TEXT.as_bytes())[..], &[0]].concat());
+    assert_eq!(verify(&format!("{TEXT}\n{long}")), Err(NoteError::Bad(name.into())));
     let good = note();
     let twice = format!("{good}{}", good.split_once("\n\n").unwrap().1);
     assert_eq!(verify(&twice).unwrap().len(), 1, "the same signature twice is one");
@@ -115,6 +119,9 @@ fn a_cosignature_counts_for_a_witness_only_in_its_own_form() {
     assert_eq!(cosigned(&plain), bad, "a signature of the log's kind is no cosignature");
     let untimed = line(witness.name, id, &[&[0; 8][..], &witness.sign(TEXT.as_bytes())].concat());
     assert_eq!(cosigned(&untimed), bad);
+    let long = [&1_u64.to_be_bytes()[..], &witness.secret.sign(format!("cosignature/v1\ntime 1\n{TEXT}").as_bytes()).to_bytes()].concat();
+    assert!(cosigned(&line(witness.name, id, &long)).is_ok());
+    assert_eq!(cosigned(&line(witness.name, id, &[&long[..], &[0]].concat())), bad, "72 bytes and no more");
     assert_eq!(cosigned(&witness.cosignature(&TEXT.replace('3', "4"), 1)), bad, "a cosignature over another checkpoint");
     assert_eq!(cosigned(&witness.cosignature(TEXT, 1 << 63)), bad, "no time is above 2^63 - 1");
     assert!(cosigned(&witness.cosignature(TEXT, (1 << 63) - 1)).is_ok());

@@ -58,6 +58,7 @@ fn a_receipt_out_of_form_is_refused_with_the_line() {
     let hashes = |n: usize| format!("index 5\n{}", format!("{hash}\n").repeat(n));
     for (wrong, line) in [
         (good.replacen("@v1", "@v2", 1), 1),
+        (good.replacen("@v1", "@v10", 1), 1),
         (good.replacen("c2sp", " c2sp", 1), 1),
         (good.replacen("\n\n", "\n", 2), 1),
         (String::new(), 1),

@@ -93,6 +93,8 @@ fn a_longer_log_needs_only_its_new_tiles() {
     assert_eq!(new, ["tile/entries/000", "tile/entries/001.p/1", "tile/0/000", "tile/0/001.p/1", "tile/1/000.p/1"]);
     let same_parents: Vec<String> = new_tiles(257, 258).map(|path| path.to_string()).collect();
     assert_eq!(same_parents, ["tile/entries/001.p/2", "tile/0/001.p/2"]);
+    let highest: Vec<String> = new_tiles((1 << 56) - 1, 1 << 56).map(|path| path.to_string()).collect();
+    assert_eq!(highest.last().unwrap(), "tile/7/000.p/1");
     assert_eq!(new_tiles(300, 300).count() + new_tiles(300, 200).count(), 0);
 }
 
