@@ -4,6 +4,7 @@ use crate::wire::{block_on, digest_header, sign};
 use chancery_proto::v1::SignResponse;
 use chancery_tests::{KeyHost, PASSPHRASE, Publisher, Setup, program, run};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use tonic::Status;
@@ -59,7 +60,11 @@ fn the_running_processes_show_no_secret_and_hold_keys_in_locked_memory() {
     let host = setup().start();
     for pid in [host.gateway_pid(), host.keeper_pid()] {
         for what in ["cmdline", "environ"] {
-            let bytes = fs::read(format!("/proc/{pid}/{what}")).unwrap();
+            let bytes = match fs::read(format!("/proc/{pid}/{what}")) {
+                // Of a process that cannot be traced, only root may see the environment: better still.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => continue,
+                bytes => bytes.unwrap(),
+            };
             assert!(!bytes.windows(PASSPHRASE.len()).any(|w| w == PASSPHRASE.as_bytes()), "{what} shows the passphrase");
         }
     }
