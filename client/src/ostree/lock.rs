@@ -112,7 +112,7 @@ mod tests {
     /// Takes the lock of a prune as soon as nobody has it. Tests run beside each other: the child of another one, which is not its own
     /// program yet, may still hold what was just given up here.
     fn prune_when_free(repo: &Repo) -> File {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now().checked_add(Duration::from_secs(10)).unwrap();
         loop {
             match ofd(repo, libc::F_WRLCK) {
                 Ok(file) => return file,
