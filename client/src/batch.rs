@@ -2,10 +2,9 @@
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::request::{Payload, Request};
+use crate::request::Request;
 use crate::signature::VerifiedSignature;
 use crate::wire::Failure;
-use bytes::Bytes;
 use chancery_proto::v1::sign_batch_response::Outcome;
 use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use chancery_proto::v1::{SignBatchRequest, SignBatchResponse};
@@ -109,16 +108,9 @@ impl<'a> Replies<'a> {
 }
 
 fn wire(number: u64, request: &Request) -> SignBatchRequest {
-    let content = match request.payload() {
-        Payload::Content(content) => content.clone(),
-        Payload::Sshsig { .. } => Bytes::new(),
-    };
-    SignBatchRequest { number, header: Some(request.header()), content }
+    SignBatchRequest { number, header: Some(request.header()), content: request.material().body() }
 }
 
 fn is_small(request: &Request) -> bool {
-    match request.payload() {
-        Payload::Content(content) => content.len() <= MAX_CONTENT,
-        Payload::Sshsig { .. } => true,
-    }
+    request.material().body().len() <= MAX_CONTENT
 }

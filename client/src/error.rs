@@ -1,5 +1,6 @@
 //! What can go wrong when a signature is asked for, and what to do then.
 
+use crate::framed::FramedError;
 use crate::profile::{KeyFileError, ProfileError};
 use crate::receipt::ReceiptError;
 use crate::request::RequestError;
@@ -82,6 +83,9 @@ pub enum Misbehaviour {
         name: String,
         /// Its version.
         version: u32,
+        /// What does not fit.
+        #[source]
+        source: FramedError,
     },
     /// Signed by a key that is not pinned.
     #[error(

@@ -1,7 +1,7 @@
 //! The calls to a key host. What they return is not checked here.
 
 use crate::error::Error;
-use crate::request::{Payload, Request};
+use crate::request::Request;
 use crate::wire::{Failure, Line, Lines, Patience};
 use bytes::Bytes;
 use chancery_proto::v1::key_service_client::KeyServiceClient;
@@ -57,10 +57,7 @@ pub(crate) async fn keys_once(channel: Channel) -> Result<Vec<v1::Key>, Status> 
 
 async fn sign_once(channel: Channel, request: &Request) -> Result<v1::SignResponse, Status> {
     let header = Part::Header(request.header());
-    let chunks = match request.payload() {
-        Payload::Content(content) => Chunks(content.clone()),
-        Payload::Sshsig { .. } => Chunks(Bytes::new()),
-    };
+    let chunks = Chunks(request.material().body());
     let parts = std::iter::once(header).chain(chunks.map(Part::Chunk)).map(|part| v1::SignRequest { part: Some(part) });
     let reply = SigningServiceClient::new(channel).sign(tokio_stream::iter(parts)).await?.into_inner();
     Ok(reply)

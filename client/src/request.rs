@@ -1,9 +1,11 @@
 //! What is to be signed: exactly what is sent, and what is sent again with a retry.
 
 use bytes::Bytes;
+use chancery_formats::checksums::Checksums;
+use chancery_formats::openpgp::HashState;
 use chancery_formats::ostree::{commit::Commit, summary::Summary};
 use chancery_formats::sshsig::{self, HashAlgorithm, SshsigError};
-use chancery_formats::{Construction, ContentError};
+use chancery_formats::{Construction, ContentError, git, note};
 use chancery_proto::v1;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -15,18 +17,37 @@ pub struct Request {
     key: String,
     construction: Construction,
     subject: String,
-    payload: Payload,
-    tbs_sha256: [u8; 32],
+    material: Material,
 }
 
 /// 16 random bytes that name a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(pub [u8; 16]);
 
+/// What is sent to be signed, or to be compared with a signature.
 #[derive(Debug, Clone)]
-pub(crate) enum Payload {
-    Content(Bytes),
-    Sshsig { namespace: String, algorithm: HashAlgorithm, digest: Vec<u8> },
+#[non_exhaustive]
+pub enum Material {
+    /// The content itself, and its SHA-256.
+    Content {
+        /// The bytes.
+        bytes: Bytes,
+        /// Their SHA-256.
+        sha256: [u8; 32],
+    },
+    /// A digest, for `sshsig`.
+    Sshsig {
+        /// What the signature is for.
+        namespace: String,
+        /// How the file was hashed.
+        algorithm: HashAlgorithm,
+        /// Digest of the file.
+        digest: Vec<u8>,
+    },
+    /// BLAKE2b-512 of the file, for `minisign`.
+    Blake2b([u8; 64]),
+    /// The state of the hash of the file, for `openpgp-detached`.
+    HashState(HashState),
 }
 
 /// Why a request cannot be made. The same input gives the same answer, except for [`RequestError::Random`].
@@ -48,41 +69,41 @@ pub enum RequestError {
     /// This construction is made from a digest, not from content.
     #[error("{0} is made from a digest, not from content")]
     NeedsDigest(Construction),
+    /// This construction is made from content, not from a digest.
+    #[error("{0} is made from the content itself, not from a digest")]
+    NeedsContent(Construction),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers for a request id")]
     Random(#[source] getrandom::Error),
 }
 
 impl Request {
+    /// Asks for a signature of this. What can be checked here is checked as the key host checks it, so that nothing is sent in vain.
+    ///
+    /// # Errors
+    /// [`RequestError`] when the construction does not sign this.
+    pub fn new(key: &str, construction: Construction, subject: &str, material: Material) -> Result<Self, RequestError> {
+        check(construction, &material)?;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(RequestError::Random)?;
+        Ok(Self { id: RequestId(id), key: key.to_owned(), construction, subject: subject.to_owned(), material })
+    }
+
     /// Asks for an SSH signature of a file with this digest.
     ///
     /// # Errors
     /// [`RequestError`] when namespace or digest are not usable.
     pub fn sshsig(key: &str, subject: &str, namespace: &str, algorithm: HashAlgorithm, digest: &[u8]) -> Result<Self, RequestError> {
-        let tbs = sshsig::tbs(namespace, algorithm, digest).map_err(RequestError::Sshsig)?;
-        let payload = Payload::Sshsig { namespace: namespace.to_owned(), algorithm, digest: digest.to_vec() };
-        Self::new(key, Construction::Sshsig, subject, payload, Sha256::digest(tbs).into())
+        let material = Material::Sshsig { namespace: namespace.to_owned(), algorithm, digest: digest.to_vec() };
+        Self::new(key, Construction::Sshsig, subject, material)
     }
 
-    /// Asks for a signature of content. The content is checked here as the key host checks it, so that nothing is sent in vain.
+    /// Asks for a signature of content.
     ///
     /// # Errors
     /// [`RequestError`] when the content is not what the construction signs.
     pub fn content(key: &str, construction: Construction, subject: &str, content: Bytes) -> Result<Self, RequestError> {
-        let checked = match construction {
-            Construction::OstreeSummaryEd25519 => Summary::parse(&content).map(drop),
-            Construction::OstreeCommitEd25519 => Commit::parse(&content).map(drop),
-            other => return Err(RequestError::NeedsDigest(other)),
-        };
-        checked.map_err(|source| RequestError::Content { construction, source })?;
-        let sha256 = Sha256::digest(&content).into();
-        Self::new(key, construction, subject, Payload::Content(content), sha256)
-    }
-
-    fn new(key: &str, construction: Construction, subject: &str, payload: Payload, tbs_sha256: [u8; 32]) -> Result<Self, RequestError> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(RequestError::Random)?;
-        Ok(Self { id: RequestId(id), key: key.to_owned(), construction, subject: subject.to_owned(), payload, tbs_sha256 })
+        Self::new(key, construction, subject, Material::content(content))
     }
 
     /// The id.
@@ -109,27 +130,30 @@ impl Request {
         &self.subject
     }
 
-    /// SHA-256 of the exact bytes that the signature must be over, computed here.
+    /// What is to be signed.
     #[must_use]
-    pub const fn tbs_sha256(&self) -> &[u8; 32] {
-        &self.tbs_sha256
-    }
-
-    pub(crate) const fn payload(&self) -> &Payload {
-        &self.payload
+    pub const fn material(&self) -> &Material {
+        &self.material
     }
 
     pub(crate) fn header(&self) -> v1::SignHeader {
         use v1::sign_header::Payload as Wire;
-        let payload = match &self.payload {
-            Payload::Content(content) => Wire::Content(v1::DeclaredContent {
-                length: u64::try_from(content.len()).unwrap_or(u64::MAX),
-                sha256: Bytes::copy_from_slice(&self.tbs_sha256),
+        let payload = match &self.material {
+            Material::Content { bytes, sha256 } => Wire::Content(v1::DeclaredContent {
+                length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+                sha256: Bytes::copy_from_slice(sha256),
             }),
-            Payload::Sshsig { namespace, algorithm, digest } => Wire::Sshsig(v1::SshsigDigest {
+            Material::Sshsig { namespace, algorithm, digest } => Wire::Sshsig(v1::SshsigDigest {
                 namespace: namespace.clone(),
                 hash_algorithm: algorithm.name().to_owned(),
                 digest: Bytes::copy_from_slice(digest),
+            }),
+            Material::Blake2b(digest) => Wire::Blake2b(Bytes::copy_from_slice(digest)),
+            Material::HashState(state) => Wire::HashState(v1::HashState {
+                hash_algorithm: state.hash.name().to_owned(),
+                words: Bytes::copy_from_slice(&state.words),
+                length: state.length,
+                tail: Bytes::copy_from_slice(&state.tail),
             }),
         };
         v1::SignHeader {
@@ -140,6 +164,48 @@ impl Request {
             payload: Some(payload),
         }
     }
+}
+
+impl Material {
+    /// The content itself.
+    #[must_use]
+    pub fn content(bytes: Bytes) -> Self {
+        let sha256 = Sha256::digest(&bytes).into();
+        Self::Content { bytes, sha256 }
+    }
+
+    /// What is sent after the header; nothing when a digest stands for it.
+    pub(crate) fn body(&self) -> Bytes {
+        match self {
+            Self::Content { bytes, .. } => bytes.clone(),
+            _ => Bytes::new(),
+        }
+    }
+}
+
+fn check(construction: Construction, material: &Material) -> Result<(), RequestError> {
+    use Construction::{ChecksumsMinisign, ChecksumsOpenpgp, ChecksumsSignify, ChecksumsSshsig, OpenpgpDetached};
+    use Construction::{GitCommitOpenpgp, GitCommitSshsig, GitTagOpenpgp, GitTagSshsig, SignedNote};
+    use Construction::{OstreeCommitEd25519, OstreeCommitOpenpgp, OstreeSummaryEd25519, OstreeSummaryOpenpgp};
+    let content = match (construction, material) {
+        (Construction::Sshsig, Material::Sshsig { namespace, algorithm, digest }) => {
+            return sshsig::tbs(namespace, *algorithm, digest).map(drop).map_err(RequestError::Sshsig);
+        }
+        (Construction::Minisign, Material::Blake2b(_)) | (OpenpgpDetached, Material::HashState(_)) => return Ok(()),
+        (Construction::Sshsig | Construction::Minisign | OpenpgpDetached, _) => return Err(RequestError::NeedsDigest(construction)),
+        (_, Material::Content { bytes, .. }) => bytes,
+        _ => return Err(RequestError::NeedsContent(construction)),
+    };
+    let checked = match construction {
+        OstreeSummaryEd25519 | OstreeSummaryOpenpgp => Summary::parse(content).map(drop),
+        OstreeCommitEd25519 | OstreeCommitOpenpgp => Commit::parse(content).map(drop),
+        ChecksumsSshsig | ChecksumsOpenpgp | ChecksumsMinisign | ChecksumsSignify => Checksums::parse(content).map(drop),
+        GitTagSshsig | GitTagOpenpgp => git::Tag::parse(content).map(drop),
+        GitCommitSshsig | GitCommitOpenpgp => git::Commit::parse(content).map(drop),
+        SignedNote => note::check(content).map(drop),
+        _ => Ok(()),
+    };
+    checked.map_err(|source| RequestError::Content { construction, source })
 }
 
 impl fmt::Display for RequestId {

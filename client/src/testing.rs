@@ -25,7 +25,13 @@ impl Key {
     }
 
     pub(crate) fn pinned(&self) -> PinnedKey {
-        PinnedKey { name: self.name.to_owned(), version: 1, public: self.public(), constructions: Construction::ALL.to_vec() }
+        PinnedKey {
+            name: self.name.to_owned(),
+            version: 1,
+            public: self.public(),
+            created: 1_700_000_000,
+            constructions: Construction::ALL.to_vec(),
+        }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Why a command failed, and with which exit code.
 
 use chancery::ostree::{RepoError, WriteError};
-use chancery::{Error, Misbehaviour, ReceiptError, printable};
+use chancery::{Error, FramedError, Misbehaviour, ReceiptError, printable};
 use chancery_formats::ContentError;
-use chancery_formats::sshsig::SshsigError;
 use chancery_reqlog::durable::DurableError;
 use serde_json::{Value, json};
 use std::io;
@@ -24,7 +23,7 @@ pub(crate) enum CliError {
     #[error("{0}")]
     Usage(String),
     #[error("{} is not well signed", what)]
-    Sshsig { what: String, source: SshsigError },
+    Framed { what: String, source: FramedError },
     #[error("{what} has no signature by {by}; it was changed after it was signed, or signed by somebody else")]
     NotSigned { what: String, by: String },
     #[error("the signatures in {} cannot be read", path.display())]
@@ -50,7 +49,7 @@ impl CliError {
             Self::Repo(RepoError::Damaged { .. } | RepoError::TooLarge { .. })
             | Self::Write(_)
             | Self::Save(_)
-            | Self::Sshsig { .. }
+            | Self::Framed { .. }
             | Self::NotSigned { .. }
             | Self::Signatures { .. }
             | Self::Receipt(_)

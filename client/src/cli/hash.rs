@@ -1,9 +1,10 @@
 //! Digests of files of any size, in constant memory.
 
 use super::error::CliError;
-use chancery::HashAlgorithm;
+use blake2::{Blake2b512, Digest as _};
+use chancery::{Construction, HashAlgorithm, Material};
+use chancery_formats::openpgp::{Hash, Hasher};
 use indicatif::{ProgressBar, ProgressStyle};
-use sha2::{Sha256, Sha512};
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
 use std::path::Path;
@@ -32,25 +33,58 @@ impl Progress {
     }
 }
 
-/// The digest of a file.
-pub(crate) fn digest(path: &Path, algorithm: HashAlgorithm, progress: &Progress) -> Result<Vec<u8>, CliError> {
-    let failed = |source| CliError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
-    match algorithm {
-        HashAlgorithm::Sha256 => hash::<Sha256>(file, progress),
-        HashAlgorithm::Sha512 => hash::<Sha512>(file, progress),
-    }
-    .map_err(failed)
+/// What a file is hashed with.
+pub(crate) enum Hashing {
+    /// For SSH signatures and OpenPGP.
+    Sha2(Hasher),
+    /// For minisign.
+    Blake2b(Blake2b512),
 }
 
-fn hash<D: sha2::Digest>(mut file: impl Read, progress: &Progress) -> io::Result<Vec<u8>> {
-    let mut hasher = D::new();
+impl Hashing {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha2(hasher) => hasher.update(bytes),
+            Self::Blake2b(hasher) => hasher.update(bytes),
+        }
+    }
+}
+
+/// What a construction needs to know of a file, in constant memory: a digest, or the content itself where nothing less will do.
+pub(crate) fn material(
+    construction: Construction,
+    path: &Path,
+    namespace: &str,
+    algorithm: HashAlgorithm,
+    progress: &Progress,
+) -> Result<Material, CliError> {
+    let hash = match algorithm {
+        HashAlgorithm::Sha256 => Hash::Sha256,
+        HashAlgorithm::Sha512 => Hash::Sha512,
+    };
+    let hashing = match construction {
+        Construction::Sshsig | Construction::OpenpgpDetached => Hashing::Sha2(Hasher::new(hash)),
+        Construction::Minisign => Hashing::Blake2b(Blake2b512::new()),
+        _ => return Ok(Material::content(super::session::read_small(path)?.into())),
+    };
+    let failed = |source| CliError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    Ok(match read_through(file, hashing, progress).map_err(failed)? {
+        Hashing::Blake2b(hasher) => Material::Blake2b(hasher.finalize().into()),
+        Hashing::Sha2(hasher) if construction == Construction::Sshsig => {
+            Material::Sshsig { namespace: namespace.to_owned(), algorithm, digest: hasher.finish() }
+        }
+        Hashing::Sha2(hasher) => Material::HashState(hasher.state()),
+    })
+}
+
+fn read_through(mut file: impl Read, mut hashing: Hashing, progress: &Progress) -> io::Result<Hashing> {
     let mut buffer = vec![0; BUFFER];
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finalize().to_vec()),
+            Ok(0) => return Ok(hashing),
             Ok(n) => {
-                hasher.update(buffer.get(..n).unwrap_or_default());
+                hashing.update(buffer.get(..n).unwrap_or_default());
                 progress.0.inc(u64::try_from(n).unwrap_or(0));
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

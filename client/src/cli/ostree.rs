@@ -6,6 +6,7 @@ use super::{Global, session};
 use bytes::Bytes;
 use chancery::ostree::{Repo, Written, write_commit_signature, write_summary_signature};
 use chancery::{Construction, VerifiedSignature};
+use chancery_formats::Framing;
 use chancery_reqlog::durable;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -13,12 +14,13 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const SUMMARY_HELP: &str = "Signs REPO/summary as it lies there and puts the signature into REPO/summary.sig in one step, beside those of
+const SUMMARY_HELP: &str = "Signs REPO/summary as it lies there and puts the signatures into REPO/summary.sig in one step, beside those of
 others. Make the summary first, and let nobody else write to the repository meanwhile.
 
 Example:
   ostree --repo=/srv/repo summary -u
-  chancery ostree sign-summary /srv/repo --key ostree --subject prod";
+  chancery ostree sign-summary /srv/repo --key ostree --subject prod
+  chancery ostree sign-summary /srv/repo --key ostree,ostree-pgp --type ed25519,openpgp --subject prod";
 
 const COMMIT_HELP: &str = "Signs the commit object and puts the signature into its .commitmeta in one step, beside those of others.
 
@@ -56,13 +58,17 @@ pub(crate) struct SignCommit {
 
 #[derive(Debug, Args)]
 struct SignOptions {
-    /// Name of the key
-    #[arg(long, value_name = "KEY")]
-    key: String,
+    /// Names of the keys; each makes the type of signature that it was made for
+    #[arg(long = "key", value_name = "KEY,…", value_delimiter = ',', required = true)]
+    keys: Vec<String>,
+    /// Types of signatures that must be made; refuses to begin when no key makes one of them
+    #[arg(long = "type", value_name = "TYPE,…", value_delimiter = ',')]
+    types: Vec<Type>,
     /// What is signed, in the terms of the policy: the name of the repository
     #[arg(long)]
     subject: String,
-    /// Write the receipt, the proof that the request was recorded first, to this file; into the repository it is not written
+    /// Write the receipt, the proof that the request was recorded first, to this file, with several keys to FILE.KEY for each; into the
+    /// repository it is not written
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
     /// How long to wait for the repository's lock
@@ -79,70 +85,126 @@ impl Ostree {
     }
 }
 
+/// What a client of the repository verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Type {
+    /// `sign-verify=ed25519` of a remote.
+    Ed25519,
+    /// `gpg-verify` of a remote.
+    Openpgp,
+}
+
 impl SignSummary {
     fn run(&self, global: &Global, output: Output) -> Result<(), CliError> {
         let profile = session::profile(global)?;
-        session::pinned(&profile, &self.options.key)?;
+        let signers = self.options.signers(&profile, "ostree-summary")?;
         let repo = Repo::open(&self.repo)?;
         let summary = Bytes::from(repo.summary()?);
         let keys = profile.keys().to_vec();
-        let signature = self.options.sign(global, profile, Construction::OstreeSummaryEd25519, summary.clone())?;
-        let written = write_summary_signature(&repo, &summary, &signature, &keys, self.options.lock_timeout)?;
-        self.options.report(output, "summary", &signature, &written, json!({ "summary": repo.path().join("summary") }))
+        let signatures = self.options.sign(global, profile, &signers, &summary)?;
+        let written = write_summary_signature(&repo, &summary, &signatures, &keys, self.options.lock_timeout)?;
+        self.options.report(output, "summary", &signatures, &written, json!({ "summary": repo.path().join("summary") }))
     }
 }
 
 impl SignCommit {
     fn run(&self, global: &Global, output: Output) -> Result<(), CliError> {
         let profile = session::profile(global)?;
-        session::pinned(&profile, &self.options.key)?;
+        let signers = self.options.signers(&profile, "ostree-commit")?;
         let repo = Repo::open(&self.repo)?;
         let commit = repo.commit(repo.resolve(&self.commit)?)?;
         let content = Bytes::copy_from_slice(&commit.bytes);
-        let signature = self.options.sign(global, profile, Construction::OstreeCommitEd25519, content)?;
-        let written = write_commit_signature(&repo, &commit, &signature, self.options.lock_timeout)?;
+        let signatures = self.options.sign(global, profile, &signers, &content)?;
+        let written = write_commit_signature(&repo, &commit, &signatures, self.options.lock_timeout)?;
         let what = format!("commit {}", commit.id);
-        self.options.report(output, &what, &signature, &written, json!({ "commit": commit.id.to_string() }))
+        self.options.report(output, &what, &signatures, &written, json!({ "commit": commit.id.to_string() }))
     }
 }
 
 impl SignOptions {
-    /// Signs, and writes the receipt where one is wanted: before the signature, so that no signature is without it.
+    /// The keys, each with the construction that it signs by.
+    fn signers(&self, profile: &chancery::Profile, family: &str) -> Result<Vec<(String, Construction)>, CliError> {
+        let mut signers = Vec::new();
+        for name in &self.keys {
+            let pinned = session::pinned(profile, name)?;
+            let construction = pinned.iter().find_map(|key| key.construction_of(family));
+            let not_for = || CliError::Usage(format!("key {name} was not made for {family}; `chancery keys` shows what each is for"));
+            signers.push((name.clone(), construction.ok_or_else(not_for)?));
+        }
+        for wanted in &self.types {
+            let framing = if *wanted == Type::Openpgp { Framing::Openpgp } else { Framing::Ed25519 };
+            if !signers.iter().any(|(_, c)| c.framing() == framing) {
+                let name = if *wanted == Type::Openpgp { "openpgp" } else { "ed25519" };
+                return Err(CliError::Usage(format!("none of the keys was made for {family}/{name}; name one with --key")));
+            }
+        }
+        Ok(signers)
+    }
+
+    /// Signs with every key, and writes receipts where they are wanted: before the signature, so that no signature is without its own.
     fn sign(
         &self,
         global: &Global,
         profile: chancery::Profile,
-        construction: Construction,
-        content: Bytes,
-    ) -> Result<VerifiedSignature, CliError> {
-        let signature = session::wait(async {
+        signers: &[(String, Construction)],
+        content: &Bytes,
+    ) -> Result<Vec<VerifiedSignature>, CliError> {
+        let signatures = session::wait(async {
             let client = session::client(global, profile).await?;
-            Ok(client.sign_content(&self.key, construction, &self.subject, content).await?)
+            let mut signatures = Vec::new();
+            for (key, construction) in signers {
+                signatures.push(client.sign_content(key, *construction, &self.subject, content.clone()).await?);
+            }
+            Ok(signatures)
         })?;
-        if let Some(path) = &self.receipt {
-            durable::write_atomic(path, signature.receipt_file(), 0o644)?;
+        for signature in &signatures {
+            if let Some(path) = self.receipt_path(&signature.key().name) {
+                durable::write_atomic(&path, signature.receipt_file(), 0o644)?;
+            }
         }
-        Ok(signature)
+        Ok(signatures)
     }
 
-    fn report(&self, output: Output, what: &str, signature: &VerifiedSignature, written: &Written, subject: Value) -> Result<(), CliError> {
+    fn receipt_path(&self, key: &str) -> Option<PathBuf> {
+        let path = self.receipt.as_ref()?;
+        if self.keys.len() < 2 {
+            return Some(path.clone());
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(".");
+        name.push(key);
+        Some(name.into())
+    }
+
+    fn report(
+        &self,
+        output: Output,
+        what: &str,
+        signatures: &[VerifiedSignature],
+        written: &Written,
+        subject: Value,
+    ) -> Result<(), CliError> {
         for dropped in &written.dropped {
             output.warn(format_args!("{}: {dropped}", written.path.display()));
         }
-        let mut text = format!("signed {what} -> {} ({})\n", written.path.display(), session::by(signature));
+        let mut text = String::new();
+        for signature in signatures {
+            let _ = writeln!(text, "signed {what} -> {} ({})", written.path.display(), session::by(signature));
+        }
         if !written.changed {
             text.push_str("the file held this signature already and was not touched\n");
         }
         if written.kept > 0 {
-            let _ = writeln!(text, "kept {} other Ed25519 signatures", written.kept);
+            let _ = writeln!(text, "kept {} other signatures", written.kept);
         }
-        let mut facts = session::facts(signature);
+        let mut facts = signatures.first().map(session::facts).unwrap_or_default();
         let more = json!({
             "signatures": written.path,
             "changed": written.changed,
             "kept": written.kept,
             "dropped": written.dropped,
             "receipt": self.receipt,
+            "all": signatures.iter().map(session::facts).collect::<Vec<_>>(),
         });
         for object in [subject, more] {
             if let (Value::Object(facts), Value::Object(object)) = (&mut facts, object) {

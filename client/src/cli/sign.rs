@@ -1,22 +1,27 @@
 //! `chancery sign`.
 
 use super::error::CliError;
-use super::hash::{Progress, digest, total};
+use super::hash::{Progress, material, total};
 use super::output::Output;
 use super::{Global, session};
-use chancery::{Error, HashAlgorithm, Request, VerifiedSignature};
+use chancery::{Construction, Error, HashAlgorithm, PinnedKey, Request, VerifiedSignature};
+use chancery_formats::{Framing, openpgp};
 use chancery_reqlog::durable;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const AFTER_HELP: &str = "The signature of FILE is written to FILE.sig and its receipt, the proof that the request was recorded first,
-to FILE.sig.tlog-proof. Nothing is written before both are checked.
+const AFTER_HELP: &str = "The signature of FILE is written to FILE.sig, FILE.asc (openpgp) or FILE.minisig (minisign), and its receipt, the
+proof that the request was recorded first, beside it with .tlog-proof. Nothing is written before both are checked. Of files
+that are signed as sshsig, openpgp or minisign nothing but a digest travels; with the others, FILE itself.
 
 Example:
   chancery sign dist/tool-1.0.tar.gz --key release --as sshsig --namespace file
-  ssh-keygen -Y verify -f allowed_signers -I release -n file -s dist/tool-1.0.tar.gz.sig < dist/tool-1.0.tar.gz";
+  ssh-keygen -Y verify -f allowed_signers -I release -n file -s dist/tool-1.0.tar.gz.sig < dist/tool-1.0.tar.gz
+  chancery sign dist/tool-1.0.tar.gz --key release-pgp --as openpgp
+  gpg --verify dist/tool-1.0.tar.gz.asc dist/tool-1.0.tar.gz
+  chancery sign dist/SHA256SUMS --key sums --as checksums";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -30,10 +35,10 @@ pub(crate) struct Sign {
     /// What kind of signature
     #[arg(long = "as", value_name = "KIND")]
     kind: Kind,
-    /// What the signature is for, as verifiers will ask for it
+    /// What an SSH signature is for, as verifiers will ask for it
     #[arg(long, default_value = "file")]
     namespace: String,
-    /// How the file is hashed
+    /// How the file is hashed for sshsig and openpgp
     #[arg(long, default_value = "sha512", value_parser = ["sha512", "sha256"])]
     hash: String,
     /// What is signed, in the terms of the policy [default: the name of the file]
@@ -41,17 +46,56 @@ pub(crate) struct Sign {
     subject: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
     /// An SSH signature, as `ssh-keygen -Y sign` makes it
     Sshsig,
+    /// An OpenPGP signature, as `gpg --armor --detach-sign` makes it
+    Openpgp,
+    /// A minisign signature of the prehashed file
+    Minisign,
+    /// An OpenBSD signify signature
+    Signify,
+    /// A list of checksums, read and checked by the key host, with the kind of signature that the key makes
+    Checksums,
+    /// The signature line of a C2SP signed note
+    SignedNote,
+    /// 64 bytes of pure Ed25519 over the file
+    RawEd25519,
+}
+
+impl Kind {
+    /// What the key is asked for.
+    fn construction(self, pinned: &[&PinnedKey]) -> Result<Construction, CliError> {
+        Ok(match self {
+            Self::Sshsig => Construction::Sshsig,
+            Self::Openpgp => Construction::OpenpgpDetached,
+            Self::Minisign => Construction::Minisign,
+            Self::Signify => Construction::Signify,
+            Self::SignedNote => Construction::SignedNote,
+            Self::RawEd25519 => Construction::RawEd25519,
+            Self::Checksums => {
+                let found = pinned.iter().find_map(|key| key.construction_of("checksums"));
+                found.ok_or_else(|| CliError::Usage("the key was not made for checksums; `chancery keys` shows what each is for".into()))?
+            }
+        })
+    }
+}
+
+/// How the file of a signature is called.
+pub(crate) fn suffix(construction: Construction) -> &'static str {
+    match construction.framing() {
+        Framing::Openpgp => ".asc",
+        Framing::Minisign => ".minisig",
+        _ => ".sig",
+    }
 }
 
 impl Sign {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), CliError> {
         let profile = session::profile(global)?;
-        session::pinned(&profile, &self.key)?;
-        let requests = self.requests()?;
+        let construction = self.kind.construction(&session::pinned(&profile, &self.key)?)?;
+        let requests = self.requests(construction)?;
         let results = session::wait(async {
             let client = session::client(global, profile).await?;
             Ok(client.sign_batch(&requests).await?)
@@ -67,14 +111,13 @@ impl Sign {
         self.finish(believed, output)
     }
 
-    fn requests(&self) -> Result<Vec<Request>, CliError> {
-        let Kind::Sshsig = self.kind;
+    fn requests(&self, construction: Construction) -> Result<Vec<Request>, CliError> {
         let algorithm: HashAlgorithm = self.hash.parse().map_err(|e| CliError::Usage(format!("{e}")))?;
         let progress = Progress::new(total(&self.files));
         let request = |file: &PathBuf| {
             let subject = self.subject_of(file)?;
-            let digest = digest(file, algorithm, &progress)?;
-            Ok(Request::sshsig(&self.key, &subject, &self.namespace, algorithm, &digest).map_err(Error::from)?)
+            let material = material(construction, file, &self.namespace, algorithm, &progress)?;
+            Ok(Request::new(&self.key, construction, &subject, material).map_err(Error::from)?)
         };
         let requests = self.files.iter().map(request).collect();
         progress.finish();
@@ -116,10 +159,14 @@ impl Sign {
 
 /// Writes the receipt first: where there is a signature, there is its receipt.
 fn save(file: &Path, signature: VerifiedSignature) -> Result<(String, Value), CliError> {
-    let signature_path = with_suffix(file, ".sig");
+    let signature_path = with_suffix(file, suffix(signature.construction()));
     let receipt_path = with_suffix(&signature_path, ".tlog-proof");
     durable::write_atomic(&receipt_path, signature.receipt_file(), 0o644)?;
-    durable::write_atomic(&signature_path, signature.framed(), 0o644)?;
+    let armored = match signature.construction().framing() {
+        Framing::Openpgp => openpgp::armor(openpgp::Block::Signature, signature.framed()).into_bytes(),
+        _ => signature.framed().to_vec(),
+    };
+    durable::write_atomic(&signature_path, &armored, 0o644)?;
     let line = format!("signed {} -> {} ({})", file.display(), signature_path.display(), session::by(&signature));
     let mut facts = session::facts(&signature);
     if let Value::Object(facts) = &mut facts {

@@ -1,23 +1,28 @@
 //! `chancery verify`: needs files and public keys, and no network.
 
+mod files;
+mod repos;
+
 use super::error::CliError;
-use super::hash::{Progress, digest, total};
 use super::output::Output;
 use super::{Global, session};
-use chancery::ostree::Repo;
-use chancery::{Construction, Expected, Receipt, hex};
+use chancery::{Construction, Expected, Opened, Receipt, hex};
 use chancery_formats::ed25519::PublicKey;
-use chancery_formats::ostree::signatures::SignatureSet;
-use chancery_formats::sshsig::{SshSignature, SshsigError, tbs};
+use chancery_formats::{minisign, signify};
 use chancery_tlog::VerifierKey;
 use clap::{Args, Subcommand};
+use files::{Checksums, File, GitObject, Kind};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 
-const SSHSIG_HELP: &str = "Example:
+const FILE_HELP: &str = "Example:
   chancery verify sshsig tool-1.0.tar.gz --signature tool-1.0.tar.gz.sig --public-key release.pub
-  chancery verify sshsig tool-1.0.tar.gz --key release --receipt tool-1.0.tar.gz.sig.tlog-proof";
+  chancery verify openpgp tool-1.0.tar.gz --key release-pgp --receipt tool-1.0.tar.gz.asc.tlog-proof
+  chancery verify minisign tool-1.0.tar.gz --public-key minisign.pub";
+const GIT_HELP: &str = "Reads a raw object, signature included, as `git cat-file tag v1.0` and `git cat-file commit HEAD` print it.
+
+Example:
+  git cat-file tag v1.0 > v1.0.tag && chancery verify git-tag v1.0.tag --key git";
 const SUMMARY_HELP: &str = "Example:
   chancery verify ostree-summary /srv/repo --key ostree";
 const COMMIT_HELP: &str = "Example:
@@ -28,8 +33,32 @@ const RECEIPT_HELP: &str = "Example:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verify {
     /// Verify the SSH signature of a file
-    #[command(after_help = SSHSIG_HELP)]
-    Sshsig(Sshsig),
+    #[command(after_help = FILE_HELP)]
+    Sshsig(File),
+    /// Verify the OpenPGP signature of a file
+    #[command(after_help = FILE_HELP)]
+    Openpgp(File),
+    /// Verify the minisign signature of a file
+    #[command(after_help = FILE_HELP)]
+    Minisign(File),
+    /// Verify the signify signature of a file
+    #[command(after_help = FILE_HELP)]
+    Signify(File),
+    /// Verify the signature of a list of checksums, and that it is such a list
+    #[command(after_help = FILE_HELP)]
+    Checksums(Checksums),
+    /// Verify the signature line of a C2SP signed note
+    #[command(after_help = FILE_HELP)]
+    SignedNote(File),
+    /// Verify 64 bytes of Ed25519 over a file
+    #[command(after_help = FILE_HELP)]
+    RawEd25519(File),
+    /// Verify a signed tag of git
+    #[command(after_help = GIT_HELP)]
+    GitTag(GitObject),
+    /// Verify a signed commit of git
+    #[command(after_help = GIT_HELP)]
+    GitCommit(GitObject),
     /// Verify that the summary of an OSTree repository is signed
     #[command(after_help = SUMMARY_HELP)]
     OstreeSummary(OstreeSummary),
@@ -39,20 +68,6 @@ pub(crate) enum Verify {
     /// Verify a receipt and show its entry
     #[command(after_help = RECEIPT_HELP)]
     Receipt(ReceiptFile),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Sshsig {
-    /// The file
-    file: PathBuf,
-    /// Its signature [default: FILE.sig]
-    #[arg(long, value_name = "SIG")]
-    signature: Option<PathBuf>,
-    /// What the signature must be for
-    #[arg(long, default_value = "file")]
-    namespace: String,
-    #[command(flatten)]
-    trust: Trust,
 }
 
 #[derive(Debug, Args)]
@@ -89,7 +104,7 @@ struct Trust {
     /// Name of a key that the profile pins
     #[arg(long, value_name = "KEY", required_unless_present = "public_key")]
     key: Option<String>,
-    /// Public key, as text or in a file: an OpenSSH line, OSTree's base64, or PEM
+    /// Public key, as text or in a file: an OpenSSH line, OSTree's base64, PEM, minisign's or signify's
     #[arg(long, value_name = "KEY|FILE", conflicts_with = "key")]
     public_key: Option<String>,
     /// Receipt that must prove that this signature was recorded
@@ -105,69 +120,26 @@ struct Found {
     what: String,
     by: PublicKey,
     construction: Construction,
-    tbs_sha256: [u8; 32],
+    opened: Opened,
 }
 
 impl Verify {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), CliError> {
-        match self {
-            Self::Sshsig(command) => command.trust.finish(command.verify(global)?, global, output),
-            Self::OstreeSummary(command) => command.trust.finish(command.verify(global)?, global, output),
-            Self::OstreeCommit(command) => command.trust.finish(command.verify(global)?, global, output),
-            Self::Receipt(command) => command.run(global, output),
-        }
-    }
-}
-
-impl Sshsig {
-    fn verify(&self, global: &Global) -> Result<Found, CliError> {
-        let keys = self.trust.keys(global)?;
-        let what = self.file.display().to_string();
-        let bad = |source| CliError::Sshsig { what: what.clone(), source };
-        let mut beside = self.file.as_os_str().to_os_string();
-        beside.push(".sig");
-        let armored = session::read_text(self.signature.as_deref().unwrap_or(Path::new(&beside)))?;
-        let signature = SshSignature::parse(&armored).map_err(bad)?;
-        let by = keys.into_iter().find(|k| *k.as_bytes() == signature.public_key).ok_or_else(|| bad(SshsigError::OtherKey))?;
-        if signature.namespace != self.namespace {
-            return Err(bad(SshsigError::OtherNamespace { found: signature.namespace, expected: self.namespace.clone() }));
-        }
-        let progress = Progress::new(total(&[&self.file]));
-        let digest = digest(&self.file, signature.algorithm, &progress)?;
-        progress.finish();
-        signature.verify(&digest).map_err(bad)?;
-        let tbs = tbs(&signature.namespace, signature.algorithm, &digest).map_err(bad)?;
-        Ok(Found { what, by, construction: Construction::Sshsig, tbs_sha256: Sha256::digest(tbs).into() })
-    }
-}
-
-impl OstreeSummary {
-    fn verify(&self, global: &Global) -> Result<Found, CliError> {
-        let keys = self.trust.keys(global)?;
-        let repo = Repo::open(&self.repo)?;
-        let summary = repo.summary()?;
-        let what = format!("the summary of {}", self.repo.display());
-        in_set(what, Construction::OstreeSummaryEd25519, &summary, &repo.summary_signatures(), &keys)
-    }
-}
-
-impl OstreeCommit {
-    fn verify(&self, global: &Global) -> Result<Found, CliError> {
-        let keys = self.trust.keys(global)?;
-        let repo = Repo::open(&self.repo)?;
-        let commit = repo.commit(repo.resolve(&self.commit)?)?;
-        let path = repo.commit_signatures(commit.id);
-        in_set(format!("commit {}", commit.id), Construction::OstreeCommitEd25519, &commit.bytes, &path, &keys)
-    }
-}
-
-fn in_set(what: String, construction: Construction, signed: &[u8], path: &Path, keys: &[PublicKey]) -> Result<Found, CliError> {
-    let bytes = session::read_small(path)?;
-    let (set, _) = SignatureSet::parse(&bytes).map_err(|source| CliError::Signatures { path: path.to_owned(), source })?;
-    let signs = |key: &&PublicKey| set.ed25519().iter().any(|s| key.verify(signed, s).is_ok());
-    match keys.iter().find(signs) {
-        Some(by) => Ok(Found { what, by: *by, construction, tbs_sha256: Sha256::digest(signed).into() }),
-        None => Err(CliError::NotSigned { what, by: "the given key".to_owned() }),
+        let (trust, found) = match self {
+            Self::Sshsig(file) => (&file.trust, file.verify(Construction::Sshsig, global)?),
+            Self::Openpgp(file) => (&file.trust, file.verify(Construction::OpenpgpDetached, global)?),
+            Self::Minisign(file) => (&file.trust, file.verify(Construction::Minisign, global)?),
+            Self::Signify(file) => (&file.trust, file.verify(Construction::Signify, global)?),
+            Self::SignedNote(file) => (&file.trust, file.verify(Construction::SignedNote, global)?),
+            Self::RawEd25519(file) => (&file.trust, file.verify(Construction::RawEd25519, global)?),
+            Self::Checksums(list) => (&list.file.trust, list.verify(global)?),
+            Self::GitTag(object) => (&object.trust, object.verify(Kind::Tag, global)?),
+            Self::GitCommit(object) => (&object.trust, object.verify(Kind::Commit, global)?),
+            Self::OstreeSummary(command) => (&command.trust, command.verify(global)?),
+            Self::OstreeCommit(command) => (&command.trust, command.verify(global)?),
+            Self::Receipt(command) => return command.run(global, output),
+        };
+        trust.finish(found, global, output)
     }
 }
 
@@ -196,21 +168,27 @@ impl Trust {
     }
 
     fn finish(&self, found: Found, global: &Global, output: Output) -> Result<(), CliError> {
-        let mut text = format!("good: {} is signed by {}\n", found.what, found.by.to_ostree());
+        let when = found.opened.time.map(|t| format!(" at {}", moment(t))).unwrap_or_default();
+        let mut text = format!("good: {} is signed by {}{when}\n", found.what, found.by.to_ostree());
+        if let Some(comment) = &found.opened.comment {
+            text.push_str(&format!("good: its trusted comment is: {}\n", chancery::printable(comment)));
+        }
         let mut facts = json!({
             "good": true,
             "what": found.what,
             "public_key": found.by.to_ostree(),
             "key_id": hex(&found.by.key_id()),
             "construction": found.construction.name(),
-            "tbs_sha256": hex(&found.tbs_sha256),
+            "tbs_sha256": hex(&found.opened.tbs_sha256),
+            "time": found.opened.time,
+            "comment": found.opened.comment,
         });
         if let Some(path) = &self.receipt {
             let receipt = open_receipt(path, &log_key(self.log_vkey.as_ref(), global)?)?;
             let wanted = Expected {
                 key_id: Some(&found.by.key_id()),
                 construction: Some(found.construction),
-                tbs_sha256: Some(&found.tbs_sha256),
+                tbs_sha256: Some(&found.opened.tbs_sha256),
                 ..Expected::default()
             };
             receipt.is_of_signature(&wanted).map_err(CliError::Receipt)?;
@@ -227,12 +205,19 @@ fn public_key(text: &str) -> Result<PublicKey, CliError> {
     let path = Path::new(text);
     let text = if path.is_file() { session::read_text(path)? } else { text.to_owned() };
     let forms = [PublicKey::from_openssh, PublicKey::from_ostree, PublicKey::from_spki_pem];
-    forms.iter().find_map(|read| read(&text).ok()).ok_or_else(|| {
+    let others = || minisign::read_public_key(&text).ok().or_else(|| signify::read_public_key(&text).ok());
+    forms.iter().find_map(|read| read(&text).ok()).or_else(others).ok_or_else(|| {
         CliError::Usage(
-            "--public-key is no Ed25519 key in one of these forms, nor a file with one: `ssh-ed25519 AAAA…`, base64 of 32 bytes, PEM"
+            "--public-key is no Ed25519 key in one of these forms, nor a file with one: `ssh-ed25519 AAAA…`, base64 of 32 bytes, PEM, the \
+             public key of minisign or signify"
                 .into(),
         )
     })
+}
+
+/// A time as people read it.
+fn moment(seconds: u64) -> String {
+    i64::try_from(seconds).ok().and_then(|s| jiff::Timestamp::from_second(s).ok()).map_or_else(|| seconds.to_string(), |t| t.to_string())
 }
 
 fn log_key(given: Option<&VerifierKey>, global: &Global) -> Result<VerifierKey, CliError> {

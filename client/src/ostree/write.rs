@@ -1,6 +1,6 @@
 //! Writing signatures into a live repository.
 
-use super::merge::{Merged, merge_commit, merge_summary};
+use super::merge::{Merged, Ours, merge_commit, merge_summary};
 use super::repo::read_optional;
 use super::{Commit, LockError, Repo, RepoError, RepoLock};
 use crate::profile::PinnedKey;
@@ -20,7 +20,7 @@ pub struct Written {
     pub path: PathBuf,
     /// Whether it had to be written; not when it held the signature already.
     pub changed: bool,
-    /// How many Ed25519 signatures of others are in it.
+    /// How many signatures of others are in it.
     pub kept: usize,
     /// What was left out and why, a line each.
     pub dropped: Vec<String>,
@@ -56,7 +56,7 @@ pub enum WriteError {
     Write(#[source] DurableError),
 }
 
-/// Puts the signature of `summary` into `summary.sig`, which is replaced in one step and never missing. Nothing is written when the
+/// Puts signatures of `summary` into `summary.sig`, which is replaced in one step and never missing. Nothing is written when the
 /// summary that lies there is not the signed one any more.
 ///
 /// # Errors
@@ -64,7 +64,7 @@ pub enum WriteError {
 pub fn write_summary_signature(
     repo: &Repo,
     summary: &[u8],
-    signature: &VerifiedSignature,
+    signatures: &[VerifiedSignature],
     pinned: &[PinnedKey],
     patience: Duration,
 ) -> Result<Written, WriteError> {
@@ -74,7 +74,7 @@ pub fn write_summary_signature(
     }
     let path = repo.summary_signatures();
     let existing = read_optional(&path)?;
-    let written = put(path, existing.as_deref(), merge_summary(existing.as_deref(), summary, *signature.raw(), pinned))?;
+    let written = put(path, existing.as_deref(), merge_summary(existing.as_deref(), summary, &ours(signatures), pinned))?;
     // Who writes a summary takes the lock shared, as we do, so it does not keep them out.
     if repo.summary()? != summary {
         return Err(WriteError::ChangedAfter { path: repo.path().to_owned() });
@@ -82,14 +82,14 @@ pub fn write_summary_signature(
     Ok(written)
 }
 
-/// Puts the signature of a commit into its `.commitmeta`, which is replaced in one step.
+/// Puts signatures of a commit into its `.commitmeta`, which is replaced in one step.
 ///
 /// # Errors
 /// [`WriteError`].
 pub fn write_commit_signature(
     repo: &Repo,
     commit: &Commit,
-    signature: &VerifiedSignature,
+    signatures: &[VerifiedSignature],
     patience: Duration,
 ) -> Result<Written, WriteError> {
     let _lock = RepoLock::take(repo, patience)?;
@@ -97,7 +97,11 @@ pub fn write_commit_signature(
     repo.commit(commit.id)?;
     let path = repo.commit_signatures(commit.id);
     let existing = read_optional(&path)?;
-    put(path, existing.as_deref(), merge_commit(existing.as_deref(), *signature.raw()))
+    put(path, existing.as_deref(), merge_commit(existing.as_deref(), &ours(signatures)))
+}
+
+fn ours(signatures: &[VerifiedSignature]) -> Vec<Ours> {
+    signatures.iter().map(Ours::from).collect()
 }
 
 fn put(path: PathBuf, existing: Option<&[u8]>, merged: Merged) -> Result<Written, WriteError> {

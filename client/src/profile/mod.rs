@@ -5,8 +5,8 @@
 mod key_file;
 mod read;
 
-use chancery_formats::Construction;
 use chancery_formats::ed25519::PublicKey;
+use chancery_formats::{Construction, openpgp};
 use chancery_tlog::VerifierKey;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,8 @@ pub struct PinnedKey {
     pub version: u32,
     /// The public key.
     pub public: PublicKey,
+    /// When it was made, in seconds since 1970; OpenPGP's fingerprint of the key depends on it.
+    pub created: u64,
     /// What the key was made for.
     pub constructions: Vec<Construction>,
 }
@@ -153,6 +155,20 @@ impl Profile {
 
     pub(crate) fn key_file(&self) -> &Path {
         &self.key_file
+    }
+}
+
+impl PinnedKey {
+    /// The key as OpenPGP has it.
+    #[must_use]
+    pub fn openpgp(&self) -> openpgp::PublicKey {
+        openpgp::PublicKey { created: u32::try_from(self.created).unwrap_or(u32::MAX), point: *self.public.as_bytes() }
+    }
+
+    /// The construction of a family (`ostree-summary`, `git-tag`) that the key was made for.
+    #[must_use]
+    pub fn construction_of(&self, family: &str) -> Option<Construction> {
+        self.constructions.iter().copied().find(|c| c.family() == family)
     }
 }
 

@@ -39,6 +39,9 @@ struct Wire {
 struct WireKey {
     name: String,
     version: u32,
+    /// Profiles of before OpenPGP do not say it.
+    #[serde(default)]
+    created: u64,
     public_key: Text<OstreeKey>,
     constructions: Vec<Construction>,
 }
@@ -110,11 +113,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Profile, ProfileError> {
     let mut keys = Vec::new();
     for key in wire.keys {
         let span = key.span();
-        let WireKey { name, version, public_key, constructions } = key.into_inner();
+        let WireKey { name, version, public_key, created, constructions } = key.into_inner();
         if !seen.insert((name.clone(), version)) {
             return Err(at(Some(span), format!("key {name} version {version} is pinned twice")));
         }
-        keys.push(PinnedKey { name, version, public: public_key.0.0, constructions });
+        keys.push(PinnedKey { name, version, public: public_key.0.0, created, constructions });
     }
     Ok(Profile {
         path: path.to_owned(),

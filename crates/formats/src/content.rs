@@ -23,6 +23,20 @@ pub enum Document {
     Summary,
     /// An OSTree commit object.
     Commit,
+    /// A list of checksums.
+    Checksums,
+    /// A tag object of git.
+    GitTag,
+    /// A commit object of git.
+    GitCommit,
+    /// The text of a C2SP signed note.
+    Note,
+    /// The message of an SSH signature.
+    Sshsig,
+    /// The message of a DSSE envelope.
+    Dsse,
+    /// Bytes as long as a digest.
+    Digest,
     /// A `summary.sig` or `.commitmeta`.
     SignatureSet,
 }
@@ -64,6 +78,24 @@ pub enum ContentFault {
     /// A static delta is not named by one or two commits in lower-case hex.
     #[error("has a malformed static delta name")]
     DeltaName,
+    /// A list of checksums is not as `sha256sum` writes it.
+    #[error("has {what}")]
+    Checksums {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// An object is not as git writes it for a signing program.
+    #[error("has {what}")]
+    Git {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The text of a note is not as C2SP signed-note has it.
+    #[error("has {what}")]
+    Note {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// The content begins with the magic of an SSH signature, which is kept apart from everything else.
     #[error("begins like the message of an SSH signature")]
     LooksLikeSshsig,
@@ -84,6 +116,13 @@ impl fmt::Display for Document {
         f.write_str(match self {
             Self::Summary => "the summary",
             Self::Commit => "the commit",
+            Self::Checksums => "the list of checksums",
+            Self::GitTag => "the tag",
+            Self::GitCommit => "the commit object",
+            Self::Note => "the note",
+            Self::Sshsig => "the message of an SSH signature",
+            Self::Dsse => "the message of a DSSE envelope",
+            Self::Digest => "as long as a digest",
             Self::SignatureSet => "the signature file",
         })
     }

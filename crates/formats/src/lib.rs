@@ -5,15 +5,23 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests count small things"))]
 
+mod bsd;
+pub mod checksums;
 mod construction;
 mod content;
 pub mod ed25519;
+pub mod git;
 pub mod gvariant;
+pub mod minisign;
+pub mod note;
+pub mod openpgp;
 pub mod ostree;
+pub mod raw;
+pub mod signify;
 mod ssh;
 pub mod sshsig;
 #[cfg(test)]
 mod vectors;
 
-pub use construction::{Construction, UnknownConstruction};
+pub use construction::{Construction, Framing, UnknownConstruction};
 pub use content::{ContentError, ContentFault, Document};

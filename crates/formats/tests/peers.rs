@@ -12,6 +12,8 @@
 
 #[path = "peers/glib.rs"]
 mod glib;
+#[path = "peers/gnupg.rs"]
+mod gnupg;
 #[path = "peers/ssh_keygen.rs"]
 mod ssh_keygen;
 

@@ -32,7 +32,7 @@ pub struct SignHeader {
     /// What is signed, in the publisher's terms: the name of a repository, of a release, of a file.
     #[prost(string, tag = "4")]
     pub subject: ::prost::alloc::string::String,
-    #[prost(oneof = "sign_header::Payload", tags = "5, 6")]
+    #[prost(oneof = "sign_header::Payload", tags = "5, 6, 7, 8")]
     pub payload: ::core::option::Option<sign_header::Payload>,
 }
 /// Nested message and enum types in `SignHeader`.
@@ -45,6 +45,12 @@ pub mod sign_header {
         /// A digest stands for the content. Only for constructions that sign a digest.
         #[prost(message, tag = "6")]
         Sshsig(super::SshsigDigest),
+        /// BLAKE2b-512 of the file, 64 bytes. Only for "minisign".
+        #[prost(bytes, tag = "7")]
+        Blake2b(::prost::bytes::Bytes),
+        /// The state of a hash stands for the content, which is not sent. Only for "openpgp-detached".
+        #[prost(message, tag = "8")]
+        HashState(super::HashState),
     }
 }
 /// Announces content.
@@ -69,6 +75,22 @@ pub struct SshsigDigest {
     /// Digest of the file: 32 or 64 bytes.
     #[prost(bytes = "bytes", tag = "3")]
     pub digest: ::prost::bytes::Bytes,
+}
+/// The state of a SHA-2 hash that has taken in the whole file (FIPS 180-4 section 6). The key host adds what OpenPGP has it add.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HashState {
+    /// "sha256" or "sha512".
+    #[prost(string, tag = "1")]
+    pub hash_algorithm: ::prost::alloc::string::String,
+    /// The eight words after the last whole block, each big-endian: 32 or 64 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub words: ::prost::bytes::Bytes,
+    /// Length of the file in bytes.
+    #[prost(uint64, tag = "3")]
+    pub length: u64,
+    /// The bytes of the file after the last whole block.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub tail: ::prost::bytes::Bytes,
 }
 /// A released signature.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -12,7 +12,7 @@ mod names;
 
 pub use frame::{FrameError, MAX_FRAME, encode, split};
 pub use message::{
-    Answer, Checkpoint, ConsistencyProof, Digest, DigestAlgorithm, Entries, FromKeeper, KeyDescription, KeyState, Leaf, Payload, Ready,
-    Refusal, RefusalKind, SignRequest, Signed, ToKeeper,
+    Answer, Checkpoint, ConsistencyProof, Digest, DigestAlgorithm, Entries, FromKeeper, HashState, KeyDescription, KeyState, Leaf, Payload,
+    Ready, Refusal, RefusalKind, SignRequest, Signed, ToKeeper,
 };
 pub use names::{KeyName, NameError, Namespace, Principal, RequestId, Subject};

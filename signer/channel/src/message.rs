@@ -100,6 +100,25 @@ pub enum Payload {
         /// The digest.
         digest: Digest,
     },
+    /// A BLAKE2b-512 digest in two halves, for `minisign`.
+    Blake2b([[u8; 32]; 2]),
+    /// The state of a hash that has taken in the whole content, for `openpgp-detached`.
+    HashState(HashState),
+}
+
+/// The state of a SHA-2 hash. Checked by the keeper before it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HashState {
+    /// The hash.
+    pub algorithm: DigestAlgorithm,
+    /// Its eight words after the last whole block, big-endian: 32 or 64 bytes.
+    #[serde(with = "serde_bytes")]
+    pub words: Vec<u8>,
+    /// How many bytes it took in.
+    pub length: u64,
+    /// Those of them that fill no block yet.
+    #[serde(with = "serde_bytes")]
+    pub tail: Vec<u8>,
 }
 
 /// A digest with the algorithm that made it.

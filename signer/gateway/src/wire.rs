@@ -3,7 +3,8 @@
 use crate::identity::IdentityError;
 use bytes::Bytes;
 use chancery_channel::{
-    Digest, DigestAlgorithm, KeyDescription, KeyState, Namespace, Payload, Principal, Refusal, RefusalKind, RequestId, SignRequest,
+    Digest, DigestAlgorithm, HashState, KeyDescription, KeyState, Namespace, Payload, Principal, Refusal, RefusalKind, RequestId,
+    SignRequest,
 };
 use chancery_proto::v1;
 use prost::Message as _;
@@ -44,17 +45,41 @@ pub fn request(principal: Principal, header: v1::SignHeader) -> Result<SignReque
             sha256: content.sha256.as_ref().try_into().map_err(|_| wrong("content.sha256", "must be 32 bytes"))?,
         },
         v1::sign_header::Payload::Sshsig(sshsig) => sshsig_payload(sshsig)?,
+        v1::sign_header::Payload::Blake2b(digest) => match Digest::new(DigestAlgorithm::Sha512, &digest) {
+            Some(Digest::Sha512(halves)) => Payload::Blake2b(halves),
+            _ => return Err(wrong("blake2b", "must be 64 bytes")),
+        },
+        v1::sign_header::Payload::HashState(state) => hash_state(state)?,
     };
     Ok(SignRequest { request_id: RequestId(id), principal, key, construction, subject, payload })
 }
 
+/// More is never hashed by a block of SHA-2.
+const TAIL_MAX: usize = 127;
+
+fn algorithm(field: &'static str, name: &str) -> Result<DigestAlgorithm, WireError> {
+    match name {
+        "sha256" => Ok(DigestAlgorithm::Sha256),
+        "sha512" => Ok(DigestAlgorithm::Sha512),
+        _ => Err(wrong(field, "must be sha256 or sha512")),
+    }
+}
+
+/// Whether words, length and tail belong together is the keeper's to find out.
+fn hash_state(state: v1::HashState) -> Result<Payload, WireError> {
+    let algorithm = algorithm("hash_state.hash_algorithm", &state.hash_algorithm)?;
+    if !matches!(state.words.len(), 32 | 64) {
+        return Err(wrong("hash_state.words", "must be 32 bytes for sha256, 64 for sha512"));
+    }
+    if state.tail.len() > TAIL_MAX {
+        return Err(wrong("hash_state.tail", "must be shorter than a block of the hash"));
+    }
+    Ok(Payload::HashState(HashState { algorithm, words: state.words.to_vec(), length: state.length, tail: state.tail.to_vec() }))
+}
+
 fn sshsig_payload(sshsig: v1::SshsigDigest) -> Result<Payload, WireError> {
     let namespace = Namespace::new(sshsig.namespace).map_err(|e| wrong("sshsig.namespace", e))?;
-    let algorithm = match sshsig.hash_algorithm.as_str() {
-        "sha256" => DigestAlgorithm::Sha256,
-        "sha512" => DigestAlgorithm::Sha512,
-        _ => return Err(wrong("sshsig.hash_algorithm", "must be sha256 or sha512")),
-    };
+    let algorithm = algorithm("sshsig.hash_algorithm", &sshsig.hash_algorithm)?;
     let digest =
         Digest::new(algorithm, &sshsig.digest).ok_or_else(|| wrong("sshsig.digest", "must be as long as the hash algorithm makes it"))?;
     Ok(Payload::Digest { namespace, digest })

@@ -236,6 +236,7 @@ fn tbs(header: &v1::SignHeader, content: &[u8]) -> Vec<u8> {
             content.to_vec()
         }
         Payload::Sshsig(s) => sshsig::tbs(&s.namespace, s.hash_algorithm.parse().unwrap(), &s.digest).unwrap(),
+        other => panic!("this host does not sign {other:?}"),
     }
 }
 
@@ -243,6 +244,7 @@ fn frame(header: &v1::SignHeader, public: &PublicKey, signature: &[u8; 64]) -> V
     match header.payload.as_ref().unwrap() {
         Payload::Content(_) => signature.to_vec(),
         Payload::Sshsig(s) => sshsig::armor(public.as_bytes(), &s.namespace, s.hash_algorithm.parse().unwrap(), signature).into_bytes(),
+        other => panic!("this host does not sign {other:?}"),
     }
 }
 

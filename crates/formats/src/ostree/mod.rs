@@ -9,7 +9,6 @@
 
 pub mod commit;
 mod names;
-mod openpgp;
 mod reader;
 pub mod signatures;
 pub mod summary;

@@ -59,6 +59,8 @@ struct PinnedKey {
     name: String,
     version: u32,
     public_key: String,
+    #[serde(rename(deserialize = "created_seconds"))]
+    created: u64,
     constructions: Vec<String>,
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Key {
 pub(super) struct New {
     /// Its name: a-z, 0-9 and -, beginning with a letter.
     name: String,
-    /// What it is for: ostree-summary, ostree-commit, sshsig.
+    /// What it is for, such as ostree-summary,ostree-commit or openpgp-detached; git-tag means git-tag/sshsig.
     #[arg(long = "for", value_name = "CONSTRUCTION,…", value_delimiter = ',', required = true)]
     constructions: Vec<String>,
 }
@@ -78,6 +78,7 @@ struct Facts {
     algorithm: &'static str,
     constructions: Vec<&'static str>,
     created: String,
+    created_seconds: u64,
     origin: &'static str,
     public_key: String,
     key_id: String,
@@ -137,7 +138,7 @@ impl New {
         let mut constructions = Vec::new();
         for name in &self.constructions {
             let unknown = || CliError::Usage { what: format!("there is no construction {}", quote(name)), instead: purpose::advice(name) };
-            constructions.extend(purpose::named(name).ok_or_else(unknown)?);
+            constructions.push(purpose::for_key(name).ok_or_else(unknown)?);
         }
         purpose::check(&constructions).map_err(|e| CliError::Usage { what: e.to_string(), instead: "make one key for each".to_owned() })?;
         Ok((key_name(&self.name)?, constructions))
@@ -168,6 +169,7 @@ fn facts(part: &PublicPart) -> Facts {
         algorithm: "ed25519",
         constructions: key.constructions.iter().map(|c| c.name()).collect(),
         created: key::time_text(key.created),
+        created_seconds: key.created,
         origin: part.origin.name(),
         public_key: public.map(|k| k.to_ostree()).unwrap_or_default(),
         key_id: public.map(|k| hex(&k.key_id())).unwrap_or_default(),

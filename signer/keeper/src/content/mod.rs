@@ -1,8 +1,12 @@
 //! Reads what is to be signed. What leaves this room is exactly what its construction says, or refused with the place of the fault.
 
+mod said;
+
+pub(crate) use said::to_formats;
+
 use chancery_channel::{Namespace, Payload, SignRequest};
-use chancery_formats::ostree::{self, Commit, Summary};
-use chancery_formats::{Construction, ContentError};
+use chancery_formats::openpgp::StateError as HashStateError;
+use chancery_formats::{Construction, ContentError, Document};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +44,15 @@ pub enum Facts {
         timestamp: u64,
         /// `version`.
         version: Option<String>,
+    },
+    /// Any other content, or what stands for it.
+    Said {
+        /// The names in it that a grant must allow: of a tag, of files, of a role.
+        names: Vec<String>,
+        /// The time that it says, in seconds since 1970.
+        time: Option<u64>,
+        /// What is worth recording of it: names and values.
+        said: Vec<(&'static str, String)>,
     },
     /// A digest: nothing is known of what it stands for but its namespace.
     Digest {
@@ -87,6 +100,15 @@ pub enum UnfitFault {
         /// What it is made from.
         wanted: &'static str,
     },
+    /// The state of the hash cannot be that of any content.
+    #[error("the state of the hash cannot be used")]
+    HashState(#[source] HashStateError),
+    /// Bytes that another construction signs.
+    #[error("these bytes are {document}, for which there is a construction of its own; raw-ed25519 does not sign them")]
+    Typed {
+        /// What they are.
+        document: Document,
+    },
 }
 
 impl UnfitFault {
@@ -97,6 +119,8 @@ impl UnfitFault {
             Self::DigestMismatch => "digest-mismatch",
             Self::Malformed(_) => "content-malformed",
             Self::WrongPayload { .. } => "payload-mismatch",
+            Self::HashState(_) => "hash-state-malformed",
+            Self::Typed { .. } => "content-typed",
         }
     }
 }
@@ -114,45 +138,45 @@ pub fn check(request: SignRequest, content: Content) -> Result<Checked, Box<Unfi
 
 fn facts(request: &SignRequest, content: &Content) -> Result<Facts, UnfitFault> {
     let construction = request.construction;
-    match (construction, &request.payload) {
-        (Construction::Sshsig, Payload::Digest { namespace, .. }) => Ok(Facts::Digest { namespace: namespace.clone() }),
-        (Construction::Sshsig, Payload::Content { .. }) => Err(UnfitFault::WrongPayload { construction, wanted: "a digest" }),
-        (_, Payload::Content { sha256, .. }) => {
+    match (wanted(construction), &request.payload) {
+        (Wanted::Digest, Payload::Digest { namespace, .. }) => Ok(Facts::Digest { namespace: namespace.clone() }),
+        (Wanted::Content, Payload::Content { sha256, .. }) => {
             let computed: [u8; 32] = Sha256::digest(&content.bytes).into();
-            if computed != *sha256 {
-                return Err(UnfitFault::DigestMismatch);
-            }
-            if construction == Construction::OstreeSummaryEd25519 { summary(content) } else { commit(content) }
-                .map_err(UnfitFault::Malformed)
+            if computed == *sha256 { said::content(construction, content) } else { Err(UnfitFault::DigestMismatch) }
         }
-        (_, Payload::Digest { .. }) => Err(UnfitFault::WrongPayload { construction, wanted: "the content itself" }),
+        (Wanted::Blake2b, Payload::Blake2b(_)) => Ok(said::nothing()),
+        (Wanted::HashState, Payload::HashState(state)) => said::hash_state(state),
+        (wanted, _) => Err(UnfitFault::WrongPayload { construction, wanted: wanted.words() }),
     }
 }
 
-fn summary(content: &Content) -> Result<Facts, ContentError> {
-    let summary = Summary::parse(&content.bytes)?;
-    let published = |(collection, r): (Option<&str>, &ostree::SummaryRef<'_>)| SummaryRef {
-        collection: collection.map(str::to_owned),
-        name: r.name.to_owned(),
-        commit: r.commit,
-    };
-    Ok(Facts::Summary {
-        refs: summary.all_refs().map(published).collect(),
-        collection_id: summary.collection_id.map(str::to_owned),
-        last_modified: summary.last_modified,
-        expires: summary.expires,
-    })
+/// What a construction is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Content,
+    Digest,
+    Blake2b,
+    HashState,
 }
 
-fn commit(content: &Content) -> Result<Facts, ContentError> {
-    let commit = Commit::parse(&content.bytes)?;
-    Ok(Facts::Commit {
-        refs: commit.ref_bindings.iter().map(|r| (*r).to_owned()).collect(),
-        collection: commit.collection_binding.map(str::to_owned),
-        parent: commit.parent,
-        timestamp: commit.timestamp,
-        version: commit.version.map(str::to_owned),
-    })
+impl Wanted {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Content => "the content itself",
+            Self::Digest => "a digest",
+            Self::Blake2b => "a BLAKE2b digest",
+            Self::HashState => "the state of a hash",
+        }
+    }
+}
+
+const fn wanted(construction: Construction) -> Wanted {
+    match construction {
+        Construction::Sshsig => Wanted::Digest,
+        Construction::Minisign => Wanted::Blake2b,
+        Construction::OpenpgpDetached => Wanted::HashState,
+        _ => Wanted::Content,
+    }
 }
 
 impl Checked {

@@ -2,11 +2,12 @@
 //!
 //! A key is made for named constructions, for good, and only for constructions whose signatures cannot be taken for one another's:
 //!
-//! - `ostree-summary` and `ostree-commit` may share a key. Both sign content that the keeper has read strictly, and a client that
-//!   trusts a key for a remote takes it for both, so two keys would keep nothing apart.
-//! - `sshsig` never shares a key with them. Its signer sees a digest and nothing else, so a publisher chooses 64 of the bytes that are
-//!   signed. OSTree has no prefix that keeps its signatures apart and reads GVariant from the end of the file, where the chosen bytes
-//!   stand: a summary could hide in an SSHSIG. The other way round, a summary may begin with a ref named `SSHSIG`.
+//! - A key makes signatures of one framing. What one framing signs may be the whole of what another one signs: 64 bytes are an OpenPGP
+//!   digest, and `SSHSIG…` is the message of an SSH signature.
+//! - What is signed without having been read strictly (`sshsig`, `openpgp-detached`, `minisign`, `signify`, `raw-ed25519`) never shares
+//!   a key with anything: it could be a summary, a tag, a list of checksums. OSTree has no prefix that keeps its signatures apart.
+//! - What is read strictly may share a key: no bytes are content of two kinds. A client that trusts a key for a remote takes it for
+//!   summaries and commits alike, so two keys would keep nothing apart.
 //!
 //! `docs/decisions/0010-what-a-key-is-made-for.md` has the bytes.
 
@@ -20,12 +21,20 @@ pub enum PurposeError {
     /// A key for nothing.
     #[error("a key must be made for at least one construction")]
     Nothing,
-    /// A blind construction next to one without domain separation.
-    #[error("{blind} and {other} cannot share a key: {blind} signs a digest unseen, and could be made to sign what passes as {other}")]
+    /// A blind construction next to another one.
+    #[error("{blind} and {other} cannot share a key: what {blind} signs is not read, and could be made to pass as {other}")]
     Mixed {
-        /// The construction that signs what it has not seen.
+        /// The construction that signs what it has not read.
         blind: Construction,
         /// The construction that could be forged.
+        other: Construction,
+    },
+    /// Constructions whose signatures are framed differently.
+    #[error("{one} and {other} cannot share a key: their signatures are framed differently, so one could be made to pass as the other")]
+    Framings {
+        /// The one.
+        one: Construction,
+        /// The other.
         other: Construction,
     },
 }
@@ -35,29 +44,40 @@ pub enum PurposeError {
 /// # Errors
 /// [`PurposeError`] names two that cannot share a key.
 pub fn check(constructions: &[Construction]) -> Result<(), PurposeError> {
-    let blind = constructions.iter().find(|c| is_blind(**c));
-    let other = constructions.iter().find(|c| !is_blind(**c));
-    match (blind, other) {
-        (None, None) => Err(PurposeError::Nothing),
-        (Some(blind), Some(other)) => Err(PurposeError::Mixed { blind: *blind, other: *other }),
-        _ => Ok(()),
+    let first = *constructions.first().ok_or(PurposeError::Nothing)?;
+    let blind = constructions.iter().copied().find(|c| c.is_blind());
+    if let Some(blind) = blind
+        && let Some(other) = constructions.iter().copied().find(|c| *c != blind)
+    {
+        return Err(PurposeError::Mixed { blind, other });
     }
-}
-
-/// Whether the keeper signs a digest without having seen the content.
-const fn is_blind(construction: Construction) -> bool {
-    matches!(construction, Construction::Sshsig)
+    match constructions.iter().copied().find(|c| c.framing() != first.framing()) {
+        Some(other) => Err(PurposeError::Framings { one: first, other }),
+        None => Ok(()),
+    }
 }
 
 /// Whether the content of a construction publishes refs.
 pub(crate) const fn has_refs(construction: Construction) -> bool {
-    matches!(construction, Construction::OstreeSummaryEd25519 | Construction::OstreeCommitEd25519)
+    use Construction::{OstreeCommitEd25519, OstreeCommitOpenpgp, OstreeSummaryEd25519, OstreeSummaryOpenpgp};
+    matches!(construction, OstreeSummaryEd25519 | OstreeCommitEd25519 | OstreeSummaryOpenpgp | OstreeCommitOpenpgp)
+}
+
+/// Whether the content of a construction has names that a grant must allow: of a tag, of files, of a role.
+pub(crate) fn has_names(construction: Construction) -> bool {
+    matches!(construction.family(), "git-tag" | "checksums")
 }
 
 /// The constructions that a person means by a name: one, or all of a family (`ostree-summary`).
 pub(crate) fn named(name: &str) -> Option<Vec<Construction>> {
     let all: Vec<_> = Construction::ALL.into_iter().filter(|c| c.name() == name || c.family() == name).collect();
     (!all.is_empty()).then_some(all)
+}
+
+/// The one construction that a key is made for by a name: a family means the kind that its own format knows without another tool.
+pub(crate) fn for_key(name: &str) -> Option<Construction> {
+    let all = named(name)?;
+    all.iter().copied().find(|c| c.name() == name).or_else(|| all.first().copied())
 }
 
 /// What to write instead of a name that no construction has.
@@ -76,17 +96,21 @@ mod tests {
 
     #[test]
     fn what_signs_unseen_never_shares_a_key() {
-        for good in [&[Summary][..], &[Commit], &[Summary, Commit], &[Sshsig]] {
+        for good in [&[Summary][..], &[Commit], &[Summary, Commit], &[Sshsig], &[Construction::GitTagSshsig, Construction::ChecksumsSshsig]]
+        {
             assert_eq!(check(good), Ok(()), "{good:?}");
         }
-        for bad in [&[][..], &[Sshsig, Commit], &[Summary, Sshsig], &Construction::ALL] {
+        let openpgp = Construction::OstreeSummaryOpenpgp;
+        let blind = [Construction::OpenpgpDetached, openpgp];
+        for bad in [&[][..], &[Sshsig, Commit], &[Summary, Sshsig], &[Summary, openpgp], &blind, &Construction::ALL] {
             assert!(check(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn a_family_means_all_its_constructions_and_a_slip_is_guessed() {
-        assert_eq!(named("ostree-summary"), Some(vec![Summary]));
+        assert_eq!(named("ostree-summary"), Some(vec![Summary, Construction::OstreeSummaryOpenpgp]));
+        assert_eq!(for_key("ostree-summary"), Some(Summary));
         assert_eq!(named("ostree-summary/ed25519"), Some(vec![Summary]));
         assert_eq!(named("ostree"), None);
         assert_eq!(advice("ostree-sumary"), "write \"ostree-summary\" instead");

@@ -1,8 +1,8 @@
 //! The decision: a pure function of policy, request, facts of the content, key and time.
 
+use super::reason::{Miss, Reason};
 use super::{Grant, Policy};
-use crate::content::{Checked, Facts, SummaryRef};
-use crate::text::quote;
+use crate::content::{Checked, Facts};
 use chancery_channel::{KeyDescription, KeyState, SignRequest};
 
 /// A request that the policy allows. Made by [`decide`] and by nothing else; can neither be cloned nor changed.
@@ -11,6 +11,9 @@ pub struct Permit {
     grant: usize,
     key_version: u32,
     key_id: [u8; 32],
+    key_created: u64,
+    public_key: [u8; 32],
+    decided: u64,
     policy_digest: [u8; 32],
 }
 
@@ -30,68 +33,17 @@ pub struct KeyFacts<'a> {
     pub id: &'a [u8; 32],
 }
 
-/// Why a request is denied: how near the nearest grant came, then what is the matter with the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The principal has no grant at all.
-    NoGrant,
-    /// None of its grants is for this key.
-    KeyNotGranted,
-    /// None is for this key and construction.
-    ConstructionNotGranted,
-    /// None of those is for this subject.
-    SubjectNotGranted,
-    /// The content is larger than those allow.
-    TooLarge,
-    /// None of those is for this namespace.
-    NamespaceNotGranted,
-    /// The commit is bound to no ref, and none of those allows every ref.
-    NoRefBinding,
-    /// A ref is not among those that they allow.
-    RefNotGranted,
-    /// A grant allows it, but there is no such key.
-    KeyUnknown,
-    /// A grant allows it, but the key was not made for it.
-    ConstructionNotForKey,
-    /// A grant allows it, but the key is sealed.
-    KeyLocked,
-}
-
-impl Reason {
-    /// A stable code for machines.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::NoGrant => "no-grant",
-            Self::KeyNotGranted => "key-not-granted",
-            Self::ConstructionNotGranted => "construction-not-granted",
-            Self::SubjectNotGranted => "subject-not-granted",
-            Self::TooLarge => "too-large",
-            Self::NamespaceNotGranted => "namespace-not-granted",
-            Self::NoRefBinding => "no-ref-binding",
-            Self::RefNotGranted => "ref-not-granted",
-            Self::KeyUnknown => "key-unknown",
-            Self::ConstructionNotForKey => "construction-not-for-key",
-            Self::KeyLocked => "key-locked",
-        }
-    }
-
-    /// Whether the key does not exist.
-    #[must_use]
-    pub const fn is_unknown_key(self) -> bool {
-        matches!(self, Self::KeyUnknown)
-    }
-}
-
 /// Decides a request: permitted when one grant covers all of it and the key can do it. No rule of this version depends on the time,
 /// which is in milliseconds since 1970.
 ///
 /// # Errors
 /// [`Denial`] names the nearest miss, and keeps the request so that it can be recorded. Sending the same again gives the same.
-pub fn decide(policy: &Policy, checked: Checked, key: Option<KeyFacts<'_>>, _now_ms: u64) -> Result<Permit, Denial> {
+pub fn decide(policy: &Policy, checked: Checked, key: Option<KeyFacts<'_>>, now_ms: u64) -> Result<Permit, Denial> {
     match permission(policy, &checked, key) {
-        Ok(Allowed { grant, key_version, key_id }) => Ok(Permit { checked, grant, key_version, key_id, policy_digest: policy.digest() }),
+        Ok(Allowed { grant, key_version, key_id, key_created, public_key }) => {
+            let (decided, policy_digest) = (now_ms / 1000, policy.digest());
+            Ok(Permit { checked, grant, key_version, key_id, key_created, public_key, decided, policy_digest })
+        }
         Err(miss) => {
             let (reason, message) = (miss.reason(), miss.message(checked.request()));
             Err(Denial { reason, message, checked: Box::new(checked) })
@@ -104,6 +56,8 @@ struct Allowed {
     grant: usize,
     key_version: u32,
     key_id: [u8; 32],
+    key_created: u64,
+    public_key: [u8; 32],
 }
 
 fn permission<'a>(policy: &'a Policy, checked: &'a Checked, key: Option<KeyFacts<'a>>) -> Result<Allowed, Miss<'a>> {
@@ -112,7 +66,8 @@ fn permission<'a>(policy: &'a Policy, checked: &'a Checked, key: Option<KeyFacts
         match try_grant(rule, checked) {
             Ok(()) => {
                 let key = usable(checked.request(), key)?;
-                return Ok(Allowed { grant, key_version: key.description.version, key_id: *key.id });
+                let KeyDescription { version, created, public_key, .. } = *key.description;
+                return Ok(Allowed { grant, key_version: version, key_id: *key.id, key_created: created, public_key });
             }
             Err(miss) if miss.reason() > nearest.reason() => nearest = miss,
             Err(_) => {}
@@ -147,6 +102,10 @@ fn names<'a>(grant: &'a Grant, facts: &'a Facts) -> Result<(), Miss<'a>> {
     let rule = &grant.rule;
     let allowed = |collection: Option<&str>, name: &str| rule.refs.iter().any(|glob| glob.matches(collection, name));
     match facts {
+        Facts::Said { names, .. } => {
+            let stranger = names.iter().find(|name| !rule.names.iter().any(|glob| glob.matches(name)));
+            stranger.map_or(Ok(()), |name| Err(Miss::Name(grant, name)))
+        }
         Facts::Digest { namespace } if rule.namespaces.contains(namespace) => Ok(()),
         Facts::Digest { namespace } => Err(Miss::Namespace(namespace.as_str())),
         Facts::Summary { refs, .. } => {
@@ -172,86 +131,6 @@ fn usable<'a>(request: &SignRequest, key: Option<KeyFacts<'a>>) -> Result<KeyFac
     match key.description.state {
         KeyState::Open => Ok(key),
         KeyState::Locked => Err(Miss::KeyLocked),
-    }
-}
-
-/// How a grant, or the key, fails a request.
-enum Miss<'a> {
-    Grant,
-    Key,
-    Construction,
-    Subject,
-    Size { max: u64, has: u64 },
-    Namespace(&'a str),
-    Binding(&'a Grant),
-    CommitRef(&'a Grant, &'a str),
-    SummaryRef(&'a Grant, &'a SummaryRef),
-    KeyUnknown,
-    Purpose(&'a KeyDescription),
-    KeyLocked,
-}
-
-impl Miss<'_> {
-    const fn reason(&self) -> Reason {
-        match self {
-            Self::Grant => Reason::NoGrant,
-            Self::Key => Reason::KeyNotGranted,
-            Self::Construction => Reason::ConstructionNotGranted,
-            Self::Subject => Reason::SubjectNotGranted,
-            Self::Size { .. } => Reason::TooLarge,
-            Self::Namespace(_) => Reason::NamespaceNotGranted,
-            Self::Binding(_) => Reason::NoRefBinding,
-            Self::CommitRef(..) | Self::SummaryRef(..) => Reason::RefNotGranted,
-            Self::KeyUnknown => Reason::KeyUnknown,
-            Self::Purpose(_) => Reason::ConstructionNotForKey,
-            Self::KeyLocked => Reason::KeyLocked,
-        }
-    }
-
-    /// What happened and what to do next, for the one who asked.
-    fn message(&self, request: &SignRequest) -> String {
-        let (who, key) = (quote(request.principal.as_str()), quote(request.key.as_str()));
-        let (construction, subject) = (request.construction, quote(request.subject.as_str()));
-        let ask = "ask the operator of the key host for a grant";
-        match self {
-            Self::Grant => format!("the policy has no grant for {who}; {ask}"),
-            Self::Key => format!("no grant of {who} is for key {key}; use another key, or {ask}"),
-            Self::Construction => format!("no grant of {who} for key {key} is for {construction}; {ask}"),
-            Self::Subject => {
-                format!("no grant of {who} for key {key} and {construction} is for subject {subject}; check the subject, or {ask}")
-            }
-            Self::Size { max, has } => {
-                format!("the content has {has} bytes, the grant allows {max}; send less, or ask the operator to raise its max_content")
-            }
-            Self::Namespace(namespace) => {
-                format!("namespace {} is not granted to {who} for key {key}; use one that is, or {ask}", quote(namespace))
-            }
-            Self::Binding(grant) => format!(
-                "the commit is bound to no ref, so nothing says where it may be published; commit with a ref binding, or ask the operator for \
-                 refs = [\"**\"] in the grant at line {} of the policy",
-                grant.line()
-            ),
-            Self::CommitRef(grant, name) => {
-                let line = grant.line();
-                format!(
-                    "the commit is bound to ref {}, which the grant at line {line} of the policy does not allow; commit to another ref, or {ask}",
-                    quote(name)
-                )
-            }
-            Self::SummaryRef(grant, r) => {
-                let name = r.collection.as_ref().map_or_else(|| quote(&r.name), |c| quote(&format!("{c}:{}", r.name)));
-                let line = grant.line();
-                format!(
-                    "the summary lists ref {name}, which the grant at line {line} of the policy does not allow; remove the ref, or {ask}"
-                )
-            }
-            Self::KeyUnknown => format!("there is no key {key}; check its name, or ask the operator of the key host to make it"),
-            Self::Purpose(description) => {
-                let made_for: Vec<&str> = description.constructions.iter().map(|c| c.name()).collect();
-                format!("key {key} was made for {}, for good, not for {construction}; use another key", made_for.join(" and "))
-            }
-            Self::KeyLocked => format!("key {key} is sealed; ask the operator of the key host to open it, then send the same again"),
-        }
     }
 }
 
@@ -284,6 +163,24 @@ impl Permit {
     #[must_use]
     pub const fn key_id(&self) -> &[u8; 32] {
         &self.key_id
+    }
+
+    /// The public half of the key that is to sign.
+    #[must_use]
+    pub const fn public_key(&self) -> &[u8; 32] {
+        &self.public_key
+    }
+
+    /// When the key that is to sign was made, in seconds since 1970.
+    #[must_use]
+    pub const fn key_created(&self) -> u64 {
+        self.key_created
+    }
+
+    /// When it was decided, in seconds since 1970.
+    #[must_use]
+    pub const fn decided(&self) -> u64 {
+        self.decided
     }
 
     /// SHA-256 of the policy that permits it.

@@ -5,11 +5,13 @@
 mod decide;
 mod glob;
 mod read;
+mod reason;
 mod refs;
 
 pub use crate::sheet::{Finding, Findings as PolicyErrors};
-pub use decide::{Denial, KeyFacts, Permit, Reason, decide};
+pub use decide::{Denial, KeyFacts, Permit, decide};
 pub use glob::{Glob, GlobError};
+pub use reason::Reason;
 pub use refs::RefGlob;
 
 use chancery_channel::{KeyDescription, KeyName, Namespace, Principal};
@@ -39,6 +41,7 @@ struct Rule {
     subject: Glob,
     refs: Vec<RefGlob>,
     namespaces: Vec<Namespace>,
+    names: Vec<Glob>,
     max_content: Option<u64>,
 }
 
@@ -123,6 +126,12 @@ impl Grant {
     #[must_use]
     pub fn namespaces(&self) -> &[Namespace] {
         &self.rule.namespaces
+    }
+
+    /// The names inside the content, where its construction has names: of a tag, of files.
+    #[must_use]
+    pub fn names(&self) -> &[Glob] {
+        &self.rule.names
     }
 
     /// Greatest content, in bytes.

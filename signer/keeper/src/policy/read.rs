@@ -11,7 +11,7 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 const SOME: &str = "[\"ostree-summary\", \"ostree-commit\"]";
-const FIELDS: [&str; 7] = ["principal", "key", "constructions", "subject", "refs", "namespaces", "max_content"];
+const FIELDS: [&str; 8] = ["principal", "key", "constructions", "subject", "refs", "namespaces", "names", "max_content"];
 /// Fields that later versions may enforce. A policy that counts on them must not be taken by a version that does not.
 const NOT_ENFORCED: [&str; 7] = ["approvals", "commits", "guard", "hours", "quorum", "rate", "threshold"];
 
@@ -50,6 +50,7 @@ fn rule(sheet: &mut Sheet<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option
     let subject = sheet.text(table, "subject").and_then(|w| glob(sheet, &w));
     let refs = refs(sheet, table, constructions.as_deref(), at);
     let namespaces = namespaces(sheet, table, constructions.as_deref(), at);
+    let names = names(sheet, table, constructions.as_deref(), at);
     let max_content = max_content(sheet, table);
     Some(Rule {
         principal: principal?,
@@ -58,6 +59,7 @@ fn rule(sheet: &mut Sheet<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option
         subject: subject?,
         refs: refs?,
         namespaces: namespaces?,
+        names: names?,
         max_content: max_content?,
     })
 }
@@ -116,11 +118,6 @@ fn constructions(sheet: &mut Sheet<'_>, table: &DeTable<'_>, at: &Range<usize>) 
     }
     all.sort_unstable();
     all.dedup();
-    if let (true, Err(e)) = (known, purpose::check(&all)) {
-        let at = words.first().map_or_else(|| at.clone(), |w| w.at.clone());
-        sheet.error(at, e.to_string(), "write one grant for each key");
-        return None;
-    }
     known.then_some(all)
 }
 
@@ -139,6 +136,12 @@ fn namespaces(
     let meant = constructions.map(|list| list.contains(&Construction::Sshsig));
     let what = ("namespaces", "`sshsig`", "write namespaces = [\"file\"], a list of exact names");
     listed_for(sheet, table, meant, at, what)?.iter().map(|w| name(sheet, w, Namespace::new)).collect::<Vec<_>>().into_iter().collect()
+}
+
+fn names(sheet: &mut Sheet<'_>, table: &DeTable<'_>, constructions: Option<&[Construction]>, at: &Range<usize>) -> Option<Vec<Glob>> {
+    let meant = constructions.map(|list| list.iter().any(|c| purpose::has_names(*c)));
+    let what = ("names", "constructions whose content has names", "write names = [\"v*\"], a list of globs");
+    listed_for(sheet, table, meant, at, what)?.iter().map(|w| glob(sheet, w)).collect::<Vec<_>>().into_iter().collect()
 }
 
 /// A list that some constructions need and that means nothing for the others. `meant` is unknown when the constructions are.
@@ -203,7 +206,9 @@ pub(super) fn misfit<'k>(grant: &Grant, key: Option<&KeyDescription>, names: imp
             )
         }
         Some(key) => {
-            let other = grant.rule.constructions.iter().find(|c| !key.constructions.contains(c))?;
+            // A family means all its kinds, and a key is for one of them.
+            let served = |c: &Construction| key.constructions.iter().any(|k| k.family() == c.family());
+            let other = grant.rule.constructions.iter().find(|c| !served(c))?;
             let instead =
                 format!("a key is made for its constructions for good, this one for {}; make another key", joined(&key.constructions));
             (format!("key {} was not made for {other}", quote(name)), instead)

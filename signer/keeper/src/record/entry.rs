@@ -59,7 +59,10 @@ pub(super) fn signing(prepared: &Prepared, fingerprint: &[u8; 32], time: u64, sa
     leaf.tbs = Some(*prepared.tbs_sha256());
     let facts = facts_text(permit.checked().facts());
     let grant = permit.grant().to_string();
-    request_entry(leaf, prepared.request(), fingerprint, &[("facts", facts.as_bytes()), ("grant", grant.as_bytes())], salts)
+    let mut values = vec![("facts", facts.as_bytes()), ("grant", grant.as_bytes())];
+    let time = prepared.own_time().map(|t| t.to_string());
+    values.extend(time.iter().map(|t| ("time", t.as_bytes())));
+    request_entry(leaf, prepared.request(), fingerprint, &values, salts)
 }
 
 pub(super) fn refusal(turned: &Turned, fingerprint: &[u8; 32], time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
@@ -158,6 +161,8 @@ fn payload_text(payload: &Payload) -> String {
             };
             format!("{namespace} {algorithm}:{}", Hex(digest.bytes()))
         }
+        Payload::Blake2b(halves) => format!("blake2b:{}", Hex(halves.as_flattened())),
+        Payload::HashState(state) => format!("hash state of {} bytes", state.length),
     }
 }
 
@@ -191,6 +196,17 @@ fn facts_text(facts: &Facts) -> String {
             version.iter().for_each(|v| line("version", &v.chars().take(256).collect::<String>()));
         }
         Facts::Digest { .. } => {}
+        Facts::Said { said, .. } => {
+            let mut list = String::new();
+            for (name, value) in said {
+                let _ = writeln!(list, "{name} {value}");
+            }
+            if list.len() > REFS_MAX {
+                line("said", &format!("{} sha256:{}", said.len(), Hex(&Sha256::digest(&list))));
+            } else {
+                out.push_str(&list);
+            }
+        }
     }
     out
 }

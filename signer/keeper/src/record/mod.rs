@@ -23,6 +23,19 @@ pub struct Pending {
     pub outcome: Outcome,
 }
 
+impl Pending {
+    /// The same as it was at another time, for what is signed again.
+    fn at(self, time: Option<u64>) -> Self {
+        match (self.outcome, time) {
+            (Outcome::Sign(prepared), Some(time)) => {
+                let again = prepared.at(time).map_or_else(|fault| Outcome::Fault(fault.to_string()), |p| Outcome::Sign(Box::new(p)));
+                Self { call: self.call, outcome: again }
+            }
+            (outcome, _) => Self { call: self.call, outcome },
+        }
+    }
+}
+
 /// What was decided about a request.
 pub enum Outcome {
     /// It is to be signed.

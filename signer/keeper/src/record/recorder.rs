@@ -38,7 +38,7 @@ enum Plan {
     /// It has a new entry: the one at this place of the batch.
     New { place: usize, pending: Pending },
     /// It was recorded before, at this index, with this reason when it was refused.
-    Again { index: u64, refused: Option<String>, pending: Pending },
+    Again { index: u64, refused: Option<String>, time: Option<u64>, pending: Pending },
     /// It has no entry.
     Unrecorded { call: u64, refusal: Refusal },
 }
@@ -145,13 +145,13 @@ impl Recorder {
             Some(k) if k.fingerprint != fingerprint => Pending { call, outcome: Outcome::Refuse(Box::new(Turned::reused(request))) },
             // What was permitted before is signed again only if it is permitted still; what was refused stays refused.
             Some(k) if k.refused.is_some() || matches!(pending.outcome, Outcome::Sign(_)) => {
-                return Plan::Again { index: k.index, refused: k.refused.clone(), pending };
+                return Plan::Again { index: k.index, refused: k.refused.clone(), time: k.time, pending };
             }
             _ => pending,
         };
-        let (id, refused) = match &pending.outcome {
-            Outcome::Sign(prepared) => (prepared.request().request_id, None),
-            Outcome::Refuse(turned) => (turned.request.request_id, Some(turned.reason.to_owned())),
+        let (id, refused, time) = match &pending.outcome {
+            Outcome::Sign(prepared) => (prepared.request().request_id, None, prepared.own_time()),
+            Outcome::Refuse(turned) => (turned.request.request_id, Some(turned.reason.to_owned()), None),
             Outcome::Fault(_) => return Plan::Unrecorded { call, refusal: unrecorded(RefusalKind::Internal, "fault", String::new()) },
         };
         let made = draft.add(|time, salts| match &pending.outcome {
@@ -161,7 +161,7 @@ impl Recorder {
         });
         match made {
             Ok(place) => {
-                self.remembered.insert(id, Known { index: draft.index(place), fingerprint, refused });
+                self.remembered.insert(id, Known { index: draft.index(place), fingerprint, refused, time });
                 Plan::New { place, pending }
             }
             Err(error) => Plan::Unrecorded { call, refusal: unavailable(&chain(&error)) },
@@ -179,7 +179,9 @@ impl Recorder {
                 finish(pending, None, draft.index(place), receipt)
             }
             (Plan::New { pending, .. }, Ok(None)) => Done::Refuse { call: pending.call, refusal: unavailable("an entry was not written") },
-            (Plan::Again { index, refused, pending }, Ok(_)) => finish(pending, refused, index, Receipt::Before(self.reader.clone())),
+            (Plan::Again { index, refused, time, pending }, Ok(_)) => {
+                finish(pending.at(time), refused, index, Receipt::Before(self.reader.clone()))
+            }
         }
     }
 
@@ -268,7 +270,8 @@ fn known(leaf: &Leaf, index: u64, details: Option<&[u8]>) -> Option<Known> {
     let fingerprint = details.field("request")?.value()?.try_into().ok()?;
     let refused =
         (leaf.decision == chancery_reqlog::Decision::Deny).then(|| leaf.reason.as_ref().map_or_else(String::new, ToString::to_string));
-    Some(Known { index, fingerprint, refused })
+    let time = details.field("time").and_then(|f| std::str::from_utf8(f.value()?).ok()?.parse().ok());
+    Some(Known { index, fingerprint, refused, time })
 }
 
 fn unavailable(why: &str) -> Refusal {

@@ -77,7 +77,9 @@ impl Intake {
             return self.outbox.answer(id, Answer::Refused(refusal));
         }
         match request.payload {
-            Payload::Digest { .. } => decided.push(self.judge.judge(id, request, Content::none(), (self.now_ms)())),
+            Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) => {
+                decided.push(self.judge.judge(id, request, Content::none(), (self.now_ms)()))
+            }
             Payload::Content { .. } => {
                 if let Err(refusal) = self.spool.open(id, request) {
                     self.outbox.answer(id, Answer::Refused(refusal));

@@ -1,8 +1,9 @@
 //! `summary.sig` and `.commitmeta`: an `a{sv}` of signatures and whatever else was put there.
 
 use super::reader::Reader;
-use super::{ED25519_KEY, OPENPGP_KEY, openpgp};
+use super::{ED25519_KEY, OPENPGP_KEY};
 use crate::content::{ContentError, ContentFault, Document};
+use crate::openpgp;
 use crate::gvariant::{Type, Value, array, dict_entry, variant};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -133,6 +134,26 @@ impl SignatureSet {
             }
         }
         self.entries.retain(|e| !e.value.is_empty());
+    }
+
+    /// The OpenPGP signatures, each as it stands in the file: packets, or armored.
+    #[must_use]
+    pub fn openpgp(&self) -> &[Vec<u8>] {
+        let found = self.entries.iter().find_map(|e| if let EntryValue::Openpgp(list) = &e.value { Some(list) } else { None });
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts an OpenPGP signature in, after those for which `keep` says that they stay.
+    pub fn put_openpgp(&mut self, signature: Vec<u8>, mut keep: impl FnMut(&[u8]) -> bool) {
+        let found = self.entries.iter_mut().find_map(|e| if let EntryValue::Openpgp(list) = &mut e.value { Some(list) } else { None });
+        let Some(list) = found else {
+            self.entries.push(Entry { key: OPENPGP_KEY.to_owned(), value: EntryValue::Openpgp(vec![signature]) });
+            return;
+        };
+        list.retain(|other| *other == signature || keep(other));
+        if !list.contains(&signature) {
+            list.push(signature);
+        }
     }
 
     /// The bytes of the file.
