@@ -9,9 +9,12 @@ mod construction;
 mod content;
 pub mod ed25519;
 pub mod gvariant;
+pub mod minisign;
+mod numbered;
 pub mod ostree;
 mod ssh;
 pub mod sshsig;
+mod text;
 #[cfg(test)]
 mod vectors;
 
