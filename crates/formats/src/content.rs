@@ -1,6 +1,7 @@
 //! What is wrong with a piece of content, and where.
 
 use crate::gvariant;
+use crate::raw::Kind;
 use std::fmt;
 
 /// Content that is not strictly what it was said to be. Sending the same bytes again gives the same answer.
@@ -25,6 +26,12 @@ pub enum Document {
     Commit,
     /// A `summary.sig` or `.commitmeta`.
     SignatureSet,
+    /// A list of checksums, such as `SHA256SUMS`.
+    Checksums,
+    /// The text of a note.
+    Note,
+    /// Bytes that are signed without a meaning.
+    Bytes,
 }
 
 /// Why content was refused.
@@ -67,6 +74,48 @@ pub enum ContentFault {
     /// The content begins with the magic of an SSH signature, which is kept apart from everything else.
     #[error("begins like the message of an SSH signature")]
     LooksLikeSshsig,
+    /// Nothing is in it.
+    #[error("is empty")]
+    Empty,
+    /// The bytes are not UTF-8.
+    #[error("is not UTF-8")]
+    NotUtf8,
+    /// A control character that may not stand there, or a mark of writing direction.
+    #[error("has a control character or a mark of writing direction")]
+    ControlCharacter,
+    /// The last line has no newline.
+    #[error("does not end in a newline")]
+    NoFinalNewline,
+    /// The content, or a line of it, is too long.
+    #[error("has more than {limit} bytes in one piece")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There are too many entries.
+    #[error("has more than {limit} entries")]
+    TooManyEntries {
+        /// The limit.
+        limit: usize,
+    },
+    /// A line is in neither form of checksums.
+    #[error("has a line other than `DIGEST  NAME` or `SHA256 (NAME) = DIGEST` of SHA-256 or SHA-512 in lower-case digits")]
+    ChecksumLine,
+    /// A line has another form, or another algorithm, than those before it.
+    #[error("mixes forms or algorithms of checksums")]
+    MixedChecksums,
+    /// The list is not in the form that `signify -C` reads.
+    #[error("is not in the form `SHA256 (NAME) = DIGEST`, which signify reads,")]
+    NotBsd,
+    /// A name leads elsewhere, or is understood differently by different readers.
+    #[error("has a file name that {0}")]
+    FileName(&'static str),
+    /// A file is listed twice.
+    #[error("lists a file twice")]
+    NameTwice,
+    /// The content can be taken for something that is signed in another way, or never by keys of publishers.
+    #[error("can be taken for {0}")]
+    OtherKind(Kind),
 }
 
 impl Document {
@@ -85,6 +134,9 @@ impl fmt::Display for Document {
             Self::Summary => "the summary",
             Self::Commit => "the commit",
             Self::SignatureSet => "the signature file",
+            Self::Checksums => "the list of checksums",
+            Self::Note => "the note",
+            Self::Bytes => "the content",
         })
     }
 }

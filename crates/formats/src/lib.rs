@@ -5,13 +5,17 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests count small things"))]
 
+pub mod checksums;
 mod construction;
 mod content;
 pub mod ed25519;
 pub mod gvariant;
 pub mod minisign;
+pub mod note;
 mod numbered;
 pub mod ostree;
+pub mod raw;
+pub mod signify;
 mod ssh;
 pub mod sshsig;
 mod text;
