@@ -21,6 +21,8 @@ use std::process::{Command, Output, Stdio};
 mod coreutils;
 #[path = "peers/glib.rs"]
 mod glib;
+#[path = "peers/go_note.rs"]
+mod go_note;
 #[path = "peers/minisign.rs"]
 mod minisign;
 #[path = "peers/signify.rs"]
