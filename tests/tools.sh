@@ -1,7 +1,7 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
-# CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib. `tmpfs` skips the tests that mount
-# file systems (in a name space of their own, which takes root or unprivileged user name spaces).
+# CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils.
+# `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
 
 # name : what shows that it is there : packages
 TOOLS="
@@ -9,6 +9,9 @@ cc:cc:gcc libc6-dev
 ostree:ostree:ostree
 ssh-keygen:ssh-keygen:openssh-client
 openssl:openssl:openssl
+minisign:minisign:minisign
+signify:signify-openbsd:signify-openbsd
+coreutils:sha256sum:coreutils
 go:go:golang-go
 go:/usr/share/gocode/src/golang.org/x/mod:golang-golang-x-mod-dev
 glib:/usr/lib/python3/dist-packages/gi:python3-gi gir1.2-glib-2.0

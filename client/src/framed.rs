@@ -3,17 +3,18 @@
 use crate::request::Material;
 use blake2::{Blake2b512, Digest as _};
 use chancery_formats::ed25519::{PublicKey, SignatureError};
-use chancery_formats::minisign::{MinisignError, MinisignSignature};
+use chancery_formats::minisign::{MinisignError, MinisignSignature, NumberedKey};
+use chancery_formats::note::{KeyName, NoteError, NoteKey, NoteSignature, SignedNote};
 use chancery_formats::openpgp::{Hash, Hasher, OpenpgpError, Signature, StateError};
-use chancery_formats::signify::{self, SignifyError, SignifySignature};
+use chancery_formats::signify::{SignifyError, SignifySignature};
 use chancery_formats::sshsig::{self, HashAlgorithm, SshSignature, SshsigError};
-use chancery_formats::{Construction, Framing, note};
+use chancery_formats::{Construction, Framing};
 use sha2::{Sha256, Sha512};
 
 /// A signature that is one of the material by the key.
 #[derive(Debug, Clone)]
 pub struct Opened {
-    /// The signature, written anew from its checked parts: no byte is in it that was not checked.
+    /// The signature. What can be written anew from its checked parts is; comments that nobody signed stay in minisign and signify.
     pub framed: Vec<u8>,
     /// The bare Ed25519 signature.
     pub raw: [u8; 64],
@@ -41,6 +42,9 @@ pub enum FramedError {
     /// A signify signature.
     #[error(transparent)]
     Signify(#[from] SignifyError),
+    /// A signed note.
+    #[error(transparent)]
+    Note(#[from] NoteError),
     /// A bare signature.
     #[error(transparent)]
     Bare(#[from] SignatureError),
@@ -69,10 +73,11 @@ pub fn open(construction: Construction, material: &Material, name: &str, key: &P
                 _ => return Err(form()),
             };
             let found = MinisignSignature::parse(text()?)?;
-            found.verify(key, &digest)?;
-            let comment = found.trusted_comment().to_owned();
+            // The number is a hint for people with many keys; the key is what counts.
+            found.verify(&NumberedKey { number: found.key_number, key: *key }, &digest)?;
+            let comment = found.trusted_comment.clone();
             let time = comment.strip_prefix("timestamp:").and_then(|c| c.split('\t').next()?.parse().ok());
-            let made = bare(found.to_text(key).into_bytes(), *found.signature(), &digest);
+            let made = bare(framed.to_vec(), found.signature, &digest);
             Ok(Opened { time, comment: Some(comment), ..made })
         }
         framing => {
@@ -80,12 +85,19 @@ pub fn open(construction: Construction, material: &Material, name: &str, key: &P
             let (anew, raw) = match framing {
                 Framing::Signify => {
                     let found = SignifySignature::parse(text()?)?;
-                    found.verify(key, bytes)?;
-                    (signify::frame(key, name, found.signature()).into_bytes(), *found.signature())
+                    found.verify(&NumberedKey { number: found.key_number, key: *key }, bytes)?;
+                    (framed.to_vec(), found.signature)
                 }
                 Framing::Note => {
-                    let raw = note::read_line(key, name, text()?).ok_or_else(form)?;
-                    (note::signature_line(key, name, &raw).into_bytes(), raw)
+                    let found = SignedNote::parse(text()?)?;
+                    let own = NoteKey { name: KeyName::new(name)?, key: *key };
+                    found.verify(&own)?;
+                    let mine = |s: &&NoteSignature<'_>| s.name == name && s.hash == own.hash();
+                    let raw = found.signatures.iter().find(mine).and_then(|s| s.signature.as_slice().try_into().ok()).ok_or_else(form)?;
+                    if found.text.as_bytes() != bytes.as_ref() {
+                        return Err(form());
+                    }
+                    (framed.to_vec(), raw)
                 }
                 _ => (framed.to_vec(), framed.try_into().map_err(|_| form())?),
             };

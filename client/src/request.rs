@@ -5,7 +5,7 @@ use chancery_formats::checksums::Checksums;
 use chancery_formats::openpgp::HashState;
 use chancery_formats::ostree::{commit::Commit, summary::Summary};
 use chancery_formats::sshsig::{self, HashAlgorithm, SshsigError};
-use chancery_formats::{Construction, ContentError, git, note};
+use chancery_formats::{Construction, ContentError, git, note, raw, signify};
 use chancery_proto::v1;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -202,7 +202,9 @@ fn check(construction: Construction, material: &Material) -> Result<(), RequestE
         ChecksumsSshsig | ChecksumsOpenpgp | ChecksumsMinisign | ChecksumsSignify => Checksums::parse(content).map(drop),
         GitTagSshsig | GitTagOpenpgp => git::Tag::parse(content).map(drop),
         GitCommitSshsig | GitCommitOpenpgp => git::Commit::parse(content).map(drop),
-        SignedNote => note::check(content).map(drop),
+        SignedNote => note::NoteText::parse(content).map(drop),
+        Construction::Signify => signify::check(content),
+        Construction::RawEd25519 => raw::check(content),
         _ => Ok(()),
     };
     checked.map_err(|source| RequestError::Content { construction, source })

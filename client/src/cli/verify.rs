@@ -8,7 +8,7 @@ use super::output::Output;
 use super::{Global, session};
 use chancery::{Construction, Expected, Opened, Receipt, hex};
 use chancery_formats::ed25519::PublicKey;
-use chancery_formats::{minisign, signify};
+use chancery_formats::minisign::NumberedKey;
 use chancery_tlog::VerifierKey;
 use clap::{Args, Subcommand};
 use files::{Checksums, File, GitObject, Kind};
@@ -205,8 +205,8 @@ fn public_key(text: &str) -> Result<PublicKey, CliError> {
     let path = Path::new(text);
     let text = if path.is_file() { session::read_text(path)? } else { text.to_owned() };
     let forms = [PublicKey::from_openssh, PublicKey::from_ostree, PublicKey::from_spki_pem];
-    let others = || minisign::read_public_key(&text).ok().or_else(|| signify::read_public_key(&text).ok());
-    forms.iter().find_map(|read| read(&text).ok()).or_else(others).ok_or_else(|| {
+    let numbered = || NumberedKey::parse(&text).ok().map(|k| k.key);
+    forms.iter().find_map(|read| read(&text).ok()).or_else(numbered).ok_or_else(|| {
         CliError::Usage(
             "--public-key is no Ed25519 key in one of these forms, nor a file with one: `ssh-ed25519 AAAA…`, base64 of 32 bytes, PEM, the \
              public key of minisign or signify"

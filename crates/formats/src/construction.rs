@@ -128,7 +128,12 @@ impl Construction {
         match self {
             Self::OstreeSummaryEd25519 | Self::OstreeCommitEd25519 => Framing::Ed25519,
             Self::Sshsig | Self::ChecksumsSshsig | Self::GitTagSshsig | Self::GitCommitSshsig => Framing::Sshsig,
-            Self::OstreeSummaryOpenpgp | Self::OstreeCommitOpenpgp | Self::OpenpgpDetached | Self::ChecksumsOpenpgp | Self::GitTagOpenpgp | Self::GitCommitOpenpgp => Framing::Openpgp,
+            Self::OstreeSummaryOpenpgp
+            | Self::OstreeCommitOpenpgp
+            | Self::OpenpgpDetached
+            | Self::ChecksumsOpenpgp
+            | Self::GitTagOpenpgp
+            | Self::GitCommitOpenpgp => Framing::Openpgp,
             Self::Minisign | Self::ChecksumsMinisign => Framing::Minisign,
             Self::Signify | Self::ChecksumsSignify => Framing::Signify,
             Self::SignedNote => Framing::Note,

@@ -1,6 +1,7 @@
 //! What is wrong with a piece of content, and where.
 
 use crate::gvariant;
+use crate::raw::Kind;
 use std::fmt;
 
 /// Content that is not strictly what it was said to be. Sending the same bytes again gives the same answer.
@@ -23,22 +24,18 @@ pub enum Document {
     Summary,
     /// An OSTree commit object.
     Commit,
-    /// A list of checksums.
-    Checksums,
     /// A tag object of git.
     GitTag,
     /// A commit object of git.
     GitCommit,
-    /// The text of a C2SP signed note.
-    Note,
-    /// The message of an SSH signature.
-    Sshsig,
-    /// The message of a DSSE envelope.
-    Dsse,
-    /// Bytes as long as a digest.
-    Digest,
     /// A `summary.sig` or `.commitmeta`.
     SignatureSet,
+    /// A list of checksums, such as `SHA256SUMS`.
+    Checksums,
+    /// The text of a note.
+    Note,
+    /// Bytes that are signed without a meaning.
+    Bytes,
 }
 
 /// Why content was refused.
@@ -78,27 +75,57 @@ pub enum ContentFault {
     /// A static delta is not named by one or two commits in lower-case hex.
     #[error("has a malformed static delta name")]
     DeltaName,
-    /// A list of checksums is not as `sha256sum` writes it.
-    #[error("has {what}")]
-    Checksums {
-        /// What is wrong.
-        what: &'static str,
-    },
     /// An object is not as git writes it for a signing program.
     #[error("has {what}")]
     Git {
         /// What is wrong.
         what: &'static str,
     },
-    /// The text of a note is not as C2SP signed-note has it.
-    #[error("has {what}")]
-    Note {
-        /// What is wrong.
-        what: &'static str,
-    },
     /// The content begins with the magic of an SSH signature, which is kept apart from everything else.
     #[error("begins like the message of an SSH signature")]
     LooksLikeSshsig,
+    /// Nothing is in it.
+    #[error("is empty")]
+    Empty,
+    /// The bytes are not UTF-8.
+    #[error("is not UTF-8")]
+    NotUtf8,
+    /// A control character that may not stand there, or a mark of writing direction.
+    #[error("has a control character or a mark of writing direction")]
+    ControlCharacter,
+    /// The last line has no newline.
+    #[error("does not end in a newline")]
+    NoFinalNewline,
+    /// The content, or a line of it, is too long.
+    #[error("has more than {limit} bytes in one piece")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There are too many entries.
+    #[error("has more than {limit} entries")]
+    TooManyEntries {
+        /// The limit.
+        limit: usize,
+    },
+    /// A line is in neither form of checksums.
+    #[error("has a line other than `DIGEST  NAME` or `SHA256 (NAME) = DIGEST` of SHA-256 or SHA-512 in lower-case digits")]
+    ChecksumLine,
+    /// A line has another form, or another algorithm, than those before it.
+    #[error("mixes forms or algorithms of checksums")]
+    MixedChecksums,
+    /// The list is not in the form that `signify -C` reads.
+    #[error("is not in the form `SHA256 (NAME) = DIGEST`, which signify reads,")]
+    NotBsd,
+    /// A name leads elsewhere, or is understood differently by different readers.
+    #[error("has a file name that {0}")]
+    FileName(&'static str),
+    /// A file is listed twice.
+    #[error("lists a file twice")]
+    NameTwice,
+    /// The content can be taken for something that is signed in another way, or never by keys of publishers.
+    #[error("can be taken for {0}")]
+    OtherKind(Kind),
 }
 
 impl Document {
@@ -120,10 +147,8 @@ impl fmt::Display for Document {
             Self::GitTag => "the tag",
             Self::GitCommit => "the commit object",
             Self::Note => "the note",
-            Self::Sshsig => "the message of an SSH signature",
-            Self::Dsse => "the message of a DSSE envelope",
-            Self::Digest => "as long as a digest",
             Self::SignatureSet => "the signature file",
+            Self::Bytes => "the content",
         })
     }
 }

@@ -223,6 +223,11 @@ const TIME_MAX: u64 = 253_402_300_799;
 fn is_ref_name(name: &str) -> bool {
     let bad = |c: char| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
     let part_ok = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
-    !name.chars().any(bad) && !name.contains("..") && !name.contains("@{") && name != "@" && !name.ends_with('.') && name.split('/').all(part_ok)
+    !name.chars().any(bad)
+        && !name.contains("..")
+        && !name.contains("@{")
+        && name != "@"
+        && !name.ends_with('.')
+        && name.split('/').all(part_ok)
         && name.len() <= 255
 }

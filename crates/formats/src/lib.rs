@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests count small things"))]
 
-mod bsd;
 pub mod checksums;
 mod construction;
 mod content;
@@ -14,12 +13,14 @@ pub mod git;
 pub mod gvariant;
 pub mod minisign;
 pub mod note;
+mod numbered;
 pub mod openpgp;
 pub mod ostree;
 pub mod raw;
 pub mod signify;
 mod ssh;
 pub mod sshsig;
+mod text;
 #[cfg(test)]
 mod vectors;
 

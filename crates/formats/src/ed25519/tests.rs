@@ -74,6 +74,12 @@ fn every_text_form_is_read_back() {
     assert_eq!(PublicKey::from_openssh(&key.to_openssh("two\nlines")), Ok(key));
     assert_eq!(PublicKey::from_spki_der(&key.to_spki_der()), Ok(key));
     assert_eq!(PublicKey::from_spki_pem(&key.to_spki_pem()), Ok(key));
+    let signify = crate::signify::KeyName::new("release").unwrap();
+    for file in [crate::minisign::public_key_file(&key), crate::signify::public_key_file(&signify, &key)] {
+        assert_eq!(crate::minisign::NumberedKey::parse(&file).map(|k| k.key), Ok(key));
+    }
+    let note = crate::note::NoteKey { name: crate::note::KeyName::new("example.org").unwrap(), key };
+    assert_eq!(note.to_string().parse(), Ok(note));
 }
 
 #[test]

@@ -6,12 +6,14 @@
 mod armor;
 mod certificate;
 mod packet;
+mod secret;
 mod signature;
 mod state;
 
 pub use armor::{Block, armor, dearmor};
 pub use certificate::{SelfSignature, UserId, UserIdError, certificate};
 pub use packet::is_signature;
+pub use secret::{SecretKey, has_key, secret_keys};
 pub use signature::{Signature, Unsigned};
 pub use state::{HashState, Hasher, StateError};
 

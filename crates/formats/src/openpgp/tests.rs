@@ -47,9 +47,8 @@ fn every_flipped_bit_of_what_is_hashed_or_signed_is_noticed() {
         for bit in 0..8 {
             let mut bad = packet.clone();
             bad[at] ^= 1 << bit;
-            let good = Signature::read_all(&bad).is_ok_and(|all| {
-                all.iter().any(|s| s.verify(&key().point, hashed(s.hash(), b"document")).is_ok())
-            });
+            let good = Signature::read_all(&bad)
+                .is_ok_and(|all| all.iter().any(|s| s.verify(&key().point, hashed(s.hash(), b"document")).is_ok()));
             assert!(!good, "bit {bit} of byte {at}");
         }
     }
@@ -76,7 +75,9 @@ fn a_state_that_no_document_has_is_refused() {
 fn armor_that_was_changed_is_refused() {
     let text = armor(Block::Signature, &signed(Hash::Sha512, b"document"));
     assert!(dearmor(Block::Signature, &text.replace("\n\n", "\nComment: hello\n\n")).is_ok());
-    for bad in [text.replacen('\n', "x\n", 1), text.replace("END", "FIN"), text.replace("SIGNATURE", "MESSAGE"), text.replace("\n=", "\n=A")] {
+    for bad in
+        [text.replacen('\n', "x\n", 1), text.replace("END", "FIN"), text.replace("SIGNATURE", "MESSAGE"), text.replace("\n=", "\n=A")]
+    {
         assert!(dearmor(Block::Signature, &bad).is_err(), "{bad}");
     }
     assert!(dearmor(Block::PublicKey, &text).is_err());

@@ -7,9 +7,11 @@ use crate::text::{hex, quote};
 use chancery_channel::KeyName;
 use chancery_formats::Construction;
 use chancery_formats::ed25519::PublicKey;
+use chancery_formats::openpgp::UserId;
+use chancery_formats::{minisign, note, openpgp, signify};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {
@@ -26,9 +28,19 @@ pub(super) enum Key {
     Export(Export),
     /// Take in a key that was made elsewhere.
     #[command(
-        after_help = "Example:\n  chanceryd key import old-release --for ostree-summary,ostree-commit --from /dev/shm/secret\n\nReads 32 bytes in hexadecimal or base64, an OSTree secret key, or PKCS#8 in PEM, from a file that nobody else can read."
+        after_help = "Example:\n  chanceryd key import old-release --for ostree-summary,ostree-commit --from /dev/shm/secret\n  gpg --export-secret-subkeys 0123…CDEF! > /dev/shm/secret && gpg --export 0123…CDEF > release.pgp\n  chanceryd key import release-pgp --for openpgp-detached --from /dev/shm/secret --certificate release.pgp\n\nReads 32 bytes in hexadecimal or base64, an OSTree secret key, PKCS#8 in PEM, an OpenSSH private key, or what gpg exports, from a file that nobody else can read and that no passphrase protects. Of an OpenPGP key with subkeys the signing subkey is taken; its primary key stays where it is."
     )]
     Import(Import),
+    /// Make the OpenPGP certificate of a key, or give it another end.
+    #[command(
+        after_help = "Example:\n  chanceryd key certify release-pgp --user-id \"Example Releases <release@example.org>\" --days 730\n  chanceryd key export release-pgp --format openpgp > release.asc\n\nThe newest certificate of a key counts: those who verify import it again. The running key host records it at its next start."
+    )]
+    Certify(Certify),
+    /// Print the packet that tells OpenPGP programs to believe a key no more.
+    #[command(
+        after_help = "Example:\n  chanceryd key revocation release-pgp --reason \"the key was replaced\" > revocation.asc\n\nPrint it when the key is made, and keep it offline: whoever publishes it ends the key's life."
+    )]
+    Revocation(Revocation),
 }
 
 #[derive(Debug, Args)]
@@ -56,9 +68,33 @@ pub(super) struct Import {
     /// The file with the private key.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
+    /// The OpenPGP certificate that has the key, made elsewhere: by an offline primary key.
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Args)]
+pub(super) struct Certify {
+    /// Name of the key.
+    name: String,
+    /// Who the key belongs to, as people read it.
+    #[arg(long, value_name = "NAME <ADDRESS>")]
+    user_id: String,
+    /// Days from now on until it is believed no more; without this, there is no end.
+    #[arg(long)]
+    days: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Revocation {
+    /// Name of the key.
+    name: String,
+    /// Why, for people: at most 32 characters.
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Base64, for `verification-ed25519-key` of an OSTree remote.
     Ostree,
@@ -68,6 +104,14 @@ enum Format {
     Pem,
     /// The 32 bytes in hexadecimal.
     Hex,
+    /// The public key file of minisign.
+    Minisign,
+    /// The public key file of signify; the file must be called NAME.pub.
+    Signify,
+    /// The verification key of C2SP signed notes.
+    Vkey,
+    /// The OpenPGP certificate, armored; `key certify` makes it.
+    Openpgp,
 }
 
 /// What is printed about a key.
@@ -93,6 +137,11 @@ struct Forms {
     ssh: String,
     pem: String,
     hex: String,
+    minisign: String,
+    signify: String,
+    vkey: String,
+    openpgp: Option<String>,
+    openpgp_fingerprint: String,
 }
 
 impl Key {
@@ -104,11 +153,27 @@ impl Key {
                 let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
                 made(options, &keyring.new_key(name, &constructions, now())?)
             }
-            Self::Import(Import { new, from }) => {
+            Self::Certify(Certify { name, user_id, days }) => {
+                let name = key_name(&name)?;
+                let user = UserId::new(&user_id).map_err(|e| CliError::Usage { what: e.to_string(), instead: String::new() })?;
+                let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
+                let expires = days.map(|days| now().saturating_add(u64::from(days).saturating_mul(86_400)));
+                keyring.certify(&name, &user, expires, now())?;
+                let text = format!("made the OpenPGP certificate of key {name}\nnext: chanceryd key export {name} --format openpgp\n");
+                options.print(&forms(&config.keys, &key::find(&config.keys, &name)?)?, &text)
+            }
+            Self::Revocation(Revocation { name, reason }) => {
+                let name = key_name(&name)?;
+                let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
+                let text = openpgp::armor(openpgp::Block::PublicKey, &keyring.revocation(&name, &reason, now())?);
+                options.print(&serde_json::json!({ "revocation": text }), &text)
+            }
+            Self::Import(Import { new, from, certificate }) => {
                 let (name, constructions) = new.parse()?;
                 let seed = ImportedSeed::read(&from).map_err(KeyError::from)?;
                 let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
-                let part = keyring.import(name, &constructions, &seed, now())?;
+                let certificate = certificate.map(|path| read_certificate(&path)).transpose()?;
+                let part = keyring.import(name, &constructions, &seed, certificate.as_deref(), now())?;
                 remark(
                     "warning: this key existed outside of the keyring; whoever had it there can still sign without being recorded.\n  \
                      Destroy the other copies, and replace it by a new key where clients can be told of one.\n",
@@ -120,12 +185,19 @@ impl Key {
                 options.print(&keys, &table(&keys))
             }
             Self::Export(Export { name, format }) => {
-                let forms = forms(&key::find(&config.keys, &key_name(&name)?)?)?;
+                let forms = forms(&config.keys, &key::find(&config.keys, &key_name(&name)?)?)?;
                 let text = match format {
                     Format::Ostree => format!("{}\n", forms.ostree),
                     Format::Ssh => format!("{}\n", forms.ssh),
                     Format::Pem => forms.pem.clone(),
                     Format::Hex => format!("{}\n", forms.hex),
+                    Format::Minisign => forms.minisign.clone(),
+                    Format::Signify => forms.signify.clone(),
+                    Format::Vkey => format!("{}\n", forms.vkey),
+                    Format::Openpgp => forms.openpgp.clone().ok_or_else(|| CliError::Usage {
+                        what: format!("key {} has no OpenPGP certificate", forms.facts.name),
+                        instead: "make it with `chanceryd key certify`".to_owned(),
+                    })?,
                 };
                 options.print(&forms, &text)
             }
@@ -176,15 +248,30 @@ fn facts(part: &PublicPart) -> Facts {
     }
 }
 
-fn forms(part: &PublicPart) -> Result<Forms, CliError> {
+fn read_certificate(path: &Path) -> Result<Vec<u8>, CliError> {
+    let bytes = std::fs::read(path)
+        .map_err(|e| CliError::Usage { what: format!("cannot read {}: {e}", path.display()), instead: String::new() })?;
+    let Some(text) = std::str::from_utf8(&bytes).ok().filter(|t| t.trim_ascii_start().starts_with("-----BEGIN")) else { return Ok(bytes) };
+    openpgp::dearmor(openpgp::Block::PublicKey, text).map_err(|e| CliError::Usage { what: e.to_string(), instead: String::new() })
+}
+
+fn forms(keys: &Path, part: &PublicPart) -> Result<Forms, CliError> {
     let unusable = |e: chancery_formats::ed25519::KeyError| CliError::Usage { what: e.to_string(), instead: String::new() };
     let key = PublicKey::from_bytes(&part.description.public_key).map_err(unusable)?;
+    let name = part.description.name.as_str();
+    let created = u32::try_from(part.description.created).unwrap_or(u32::MAX);
+    let fingerprint = openpgp::PublicKey { created, point: part.description.public_key }.fingerprint();
     Ok(Forms {
         facts: facts(part),
         ostree: key.to_ostree(),
         ssh: key.to_openssh(part.description.name.as_str()),
         pem: key.to_spki_pem(),
         hex: hex(key.as_bytes()),
+        minisign: minisign::public_key_file(&key),
+        signify: signify::KeyName::new(name).map(|name| signify::public_key_file(&name, &key)).unwrap_or_default(),
+        vkey: note::KeyName::new(name).map(|name| note::NoteKey { name, key }.to_string()).unwrap_or_default(),
+        openpgp: key::certificate_of(keys, &part.description.name)?.map(|bytes| openpgp::armor(openpgp::Block::PublicKey, &bytes)),
+        openpgp_fingerprint: hex(&fingerprint),
     })
 }
 

@@ -5,8 +5,9 @@ mod said;
 pub(crate) use said::to_formats;
 
 use chancery_channel::{Namespace, Payload, SignRequest};
+use chancery_formats::minisign::{MinisignError, TrustedComment};
 use chancery_formats::openpgp::StateError as HashStateError;
-use chancery_formats::{Construction, ContentError, Document};
+use chancery_formats::{Construction, ContentError, Framing};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,12 +104,9 @@ pub enum UnfitFault {
     /// The state of the hash cannot be that of any content.
     #[error("the state of the hash cannot be used")]
     HashState(#[source] HashStateError),
-    /// Bytes that another construction signs.
-    #[error("these bytes are {document}, for which there is a construction of its own; raw-ed25519 does not sign them")]
-    Typed {
-        /// What they are.
-        document: Document,
-    },
+    /// The subject cannot be the name of a file in a minisign signature.
+    #[error("the subject cannot be the name of the file in the trusted comment; choose another subject")]
+    FileName(#[source] MinisignError),
 }
 
 impl UnfitFault {
@@ -120,7 +118,7 @@ impl UnfitFault {
             Self::Malformed(_) => "content-malformed",
             Self::WrongPayload { .. } => "payload-mismatch",
             Self::HashState(_) => "hash-state-malformed",
-            Self::Typed { .. } => "content-typed",
+            Self::FileName(_) => "file-name-unusable",
         }
     }
 }
@@ -138,6 +136,9 @@ pub fn check(request: SignRequest, content: Content) -> Result<Checked, Box<Unfi
 
 fn facts(request: &SignRequest, content: &Content) -> Result<Facts, UnfitFault> {
     let construction = request.construction;
+    if construction.framing() == Framing::Minisign {
+        trusted_comment(request, 0).map_err(UnfitFault::FileName)?;
+    }
     match (wanted(construction), &request.payload) {
         (Wanted::Digest, Payload::Digest { namespace, .. }) => Ok(Facts::Digest { namespace: namespace.clone() }),
         (Wanted::Content, Payload::Content { sha256, .. }) => {
@@ -148,6 +149,12 @@ fn facts(request: &SignRequest, content: &Content) -> Result<Facts, UnfitFault> 
         (Wanted::HashState, Payload::HashState(state)) => said::hash_state(state),
         (wanted, _) => Err(UnfitFault::WrongPayload { construction, wanted: wanted.words() }),
     }
+}
+
+/// The comment that a minisign signature covers: the file's name is the end of the subject.
+pub(crate) fn trusted_comment(request: &SignRequest, time: u64) -> Result<TrustedComment, MinisignError> {
+    let subject = request.subject.as_str();
+    TrustedComment::new(time, subject.rsplit_once('/').map_or(subject, |(_, name)| name))
 }
 
 /// What a construction is made from.

@@ -4,7 +4,7 @@ use super::{Content, Facts, SummaryRef, UnfitFault};
 use chancery_channel::{DigestAlgorithm, HashState};
 use chancery_formats::checksums::Checksums;
 use chancery_formats::ostree::{self, Commit, Summary};
-use chancery_formats::{Construction, ContentError, git, note, openpgp, raw};
+use chancery_formats::{Construction, ContentError, git, note, openpgp, raw, signify};
 
 /// Reads content whose digest is the declared one.
 pub(super) fn content(construction: Construction, content: &Content) -> Result<Facts, UnfitFault> {
@@ -18,13 +18,10 @@ pub(super) fn content(construction: Construction, content: &Content) -> Result<F
         | Construction::ChecksumsSignify => checksums(bytes),
         Construction::GitTagSshsig | Construction::GitTagOpenpgp => tag(bytes),
         Construction::GitCommitSshsig | Construction::GitCommitOpenpgp => git_commit(bytes),
-        Construction::SignedNote => note::check(bytes).map(|_| nothing()),
-        Construction::RawEd25519 => match raw::typed(bytes) {
-            Some(document) => return Err(UnfitFault::Typed { document }),
-            None => Ok(nothing()),
-        },
-        // Any file at all.
-        _ => Ok(nothing()),
+        Construction::SignedNote => note::NoteText::parse(bytes).map(|_| nothing()),
+        Construction::Signify => signify::check(bytes).map(|()| nothing()),
+        // The rest are made from digests, and none of them comes here.
+        _ => raw::check(bytes).map(|()| nothing()),
     };
     read.map_err(UnfitFault::Malformed)
 }
@@ -79,8 +76,10 @@ fn commit(bytes: &[u8]) -> Result<Facts, ContentError> {
 
 fn checksums(bytes: &[u8]) -> Result<Facts, ContentError> {
     let list = Checksums::parse(bytes)?;
-    let names = list.files.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let said = list.files.iter().map(|(name, digest)| ("file", format!("{digest} {name}"))).collect();
+    // A grant says names as they are; `./` before one changes nothing.
+    let bare = |name: &str| name.strip_prefix("./").unwrap_or(name).to_owned();
+    let names = list.entries.iter().map(|e| bare(e.name)).collect();
+    let said = list.entries.iter().map(|e| ("file", format!("{} {}", e.digest, e.name))).collect();
     Ok(Facts::Said { names, time: None, said })
 }
 

@@ -105,6 +105,20 @@ pub enum KeyError {
     /// What is to be imported is not understood.
     #[error(transparent)]
     Import(#[from] super::import::ImportError),
+    /// The key signs nothing that has to do with OpenPGP.
+    #[error(
+        "key {name} was not made for OpenPGP, so it has no certificate; make one with `key new NAME --for openpgp-detached`, or for a construction that ends in /openpgp"
+    )]
+    NotOpenpgp {
+        /// The name.
+        name: KeyName,
+    },
+    /// Another key's certificate.
+    #[error("the certificate does not have this key; export it with `gpg --export` from the keyring that the key came from")]
+    OtherCertificate,
+    /// A signature failed its check.
+    #[error("a signature failed its check and was not released; the hardware may be faulty, check it before you go on")]
+    SelfCheck,
     /// The directory of keys could not be listed.
     #[error("cannot list {}", dir.display())]
     List {

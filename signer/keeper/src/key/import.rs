@@ -1,5 +1,7 @@
 //! Private keys that were made elsewhere, in the forms in which they are found.
 
+mod exported;
+
 use super::seal::{self, SealError, Secret};
 use crate::guarded::{self, GuardError};
 use base64::Engine as _;
@@ -9,13 +11,17 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// No private key file that we read is larger, in bytes.
-const MAX: usize = 4096;
+const MAX: usize = 64 * 1024;
 /// What stands before the seed in an Ed25519 `PrivateKeyInfo` (RFC 8410 section 7, version 1).
 const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 const PKCS8_LEN: usize = 48;
 
 /// A seed that came from elsewhere, in locked memory.
-pub struct ImportedSeed(Secret);
+pub struct ImportedSeed {
+    secret: Secret,
+    /// When OpenPGP says that it was made: its fingerprint there depends on it.
+    pub(super) created: Option<u64>,
+}
 
 /// Why a file was not taken as a private key. Never says what is in it.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +37,24 @@ pub enum ImportError {
         "the key is encrypted; decrypt it with `openssl pkey -in FILE -out NEW`, in a directory that is not on a disk, such as /dev/shm"
     )]
     Encrypted,
-    /// An OpenSSH private key.
-    #[error("OpenSSH private keys are not read; make a new key here instead, and trust its public half where the old one was trusted")]
+    /// An OpenSSH private key that is protected or of another kind.
+    #[error(
+        "this OpenSSH key is protected, or not Ed25519; take its passphrase off in a copy with `ssh-keygen -p -N \"\" -f COPY`, in a directory that is not on a disk, such as /dev/shm"
+    )]
     OpenSsh,
+    /// An OpenPGP key that is protected.
+    #[error(
+        "the OpenPGP key is protected by a passphrase; take it off in a copy of the keyring (`gpg --edit-key KEY passwd`), in a directory that is not on a disk, such as /dev/shm, and export again"
+    )]
+    OpenpgpProtected,
+    /// Not exactly one OpenPGP key.
+    #[error(
+        "the export has {found} unprotected Ed25519 keys that could sign, and one is needed; export one with `gpg --export-secret-subkeys FINGERPRINT!`"
+    )]
+    Openpgp {
+        /// How many there are.
+        found: usize,
+    },
     /// A PKCS#8 key of another algorithm or version.
     #[error("this PEM file holds no Ed25519 key of PKCS#8 version 1, as `openssl genpkey -algorithm ed25519` makes it")]
     Pkcs8,
@@ -43,7 +64,7 @@ pub enum ImportError {
     /// Anything else.
     #[error(
         "this is no private key that is read here: 32 bytes in hexadecimal (64 digits) or base64 (44 characters), an OSTree secret key \
-         (88 characters), or PKCS#8 in PEM"
+         (88 characters), PKCS#8 in PEM, an OpenSSH private key, or what `gpg --export-secret-keys` writes"
     )]
     Unknown,
 }
@@ -55,12 +76,22 @@ impl ImportedSeed {
     /// [`ImportError`] says which forms are understood.
     pub fn read(path: &Path) -> Result<Self, ImportError> {
         let bytes = guarded::read(path, MAX)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| ImportError::Unknown)?;
-        parse(text.trim()).map(Self)
+        let Ok(text) = std::str::from_utf8(&bytes) else { return exported::openpgp(&bytes) };
+        match text.trim() {
+            text if text.starts_with("-----BEGIN PGP") => exported::openpgp_armored(text),
+            text if text.starts_with("-----BEGIN OPENSSH") => Ok(exported::openssh(text)?.into()),
+            text => Ok(parse(text)?.into()),
+        }
     }
 
     pub(super) const fn secret(&self) -> &Secret {
-        &self.0
+        &self.secret
+    }
+}
+
+impl From<Secret> for ImportedSeed {
+    fn from(secret: Secret) -> Self {
+        Self { secret, created: None }
     }
 }
 
@@ -89,9 +120,6 @@ fn parse(text: &str) -> Result<Secret, ImportError> {
 fn pem(text: &str) -> Result<Secret, ImportError> {
     if text.starts_with("-----BEGIN ENCRYPTED") {
         return Err(ImportError::Encrypted);
-    }
-    if text.starts_with("-----BEGIN OPENSSH") {
-        return Err(ImportError::OpenSsh);
     }
     let body = text.strip_prefix("-----BEGIN PRIVATE KEY-----").and_then(|t| t.strip_suffix("-----END PRIVATE KEY-----"));
     let mut der = Zeroizing::new([0_u8; PKCS8_LEN]);
@@ -158,7 +186,6 @@ mod tests {
         let x25519 = [&PKCS8_PREFIX[..11], &[0x6e], &PKCS8_PREFIX[12..], &seed].concat();
         let not_hex = SEED.replace('9', "g");
         let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n-----END ENCRYPTED PRIVATE KEY-----";
-        let openssh = "-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----";
         for (form, error) in [
             ("", "no private key"),
             (&SEED[2..], "no private key"),
@@ -167,7 +194,6 @@ mod tests {
             (&pkcs8(&x25519), "PKCS#8 version 1"),
             (&pkcs8(&seed), "PKCS#8 version 1"),
             (encrypted, "openssl pkey"),
-            (openssh, "OpenSSH"),
         ] {
             let told = parse(form).err().unwrap().to_string();
             assert!(told.contains(error) && !told.contains(&SEED[..8]), "{form}: {told}");

@@ -1,5 +1,6 @@
 //! The keyring: a directory of sealed keys, and the passphrase that opens it.
 
+use super::certify::certificate_digest;
 use super::error::KeyError;
 use super::file::{self, ARGON2ID, ED25519, Kdf, KeyFile, KeyringFile, LogKeyFile, Origin, Sealed};
 use super::import::ImportedSeed;
@@ -10,7 +11,7 @@ use crate::guarded;
 use crate::passphrase::Passphrase;
 use crate::text::nearest;
 use chancery_channel::{KeyDescription, KeyName};
-use chancery_formats::Construction;
+use chancery_formats::{Construction, openpgp};
 use chancery_reqlog::durable;
 use chancery_tlog::VerifierKey;
 use std::path::{Path, PathBuf};
@@ -97,12 +98,29 @@ impl Keyring {
         self.add(name, constructions, Origin::New, &seal::random()?, now)
     }
 
-    /// Takes in a signing key that was made elsewhere.
+    /// Takes in a signing key that was made elsewhere, with the OpenPGP certificate that has it, where there is one.
     ///
     /// # Errors
     /// As [`Keyring::new_key`].
-    pub fn import(&self, name: KeyName, constructions: &[Construction], seed: &ImportedSeed, now: u64) -> Result<PublicPart, KeyError> {
-        self.add(name, constructions, Origin::Imported, seed.secret(), now)
+    pub fn import(
+        &self,
+        name: KeyName,
+        constructions: &[Construction],
+        seed: &ImportedSeed,
+        certificate: Option<&[u8]>,
+        now: u64,
+    ) -> Result<PublicPart, KeyError> {
+        let created = seed.created.unwrap_or(now);
+        if let Some(certificate) = certificate {
+            let public = openpgp::PublicKey { created: u32::try_from(created).unwrap_or(u32::MAX), point: public_of(seed.secret()) };
+            if !openpgp::has_key(certificate, &public) {
+                return Err(KeyError::OtherCertificate);
+            }
+            // Before the key, so that a key that is there has the certificate that was given with it.
+            free_path(&self.dir, &name)?;
+            durable::write_atomic(&self.certificate_path(&name), certificate, 0o600)?;
+        }
+        self.add(name, constructions, Origin::Imported, seed.secret(), created)
     }
 
     fn add(&self, name: KeyName, constructions: &[Construction], origin: Origin, seed: &Secret, now: u64) -> Result<PublicPart, KeyError> {
@@ -155,9 +173,28 @@ impl Keyring {
             let description = described(&path, &file)?.description;
             let changed = || KeyError::Changed { path: path.clone() };
             let seed = opened(file.open(&self.master), changed)?;
-            keys.push(OpenKey::new(description, &seed)?.ok_or_else(changed)?);
+            let certificate = certificate_digest(&self.dir, &description.name);
+            keys.push(OpenKey::new(description, &seed)?.ok_or_else(changed)?.certified(certificate));
         }
         Ok(OpenKeys::new(keys))
+    }
+
+    /// Opens one signing key.
+    ///
+    /// # Errors
+    /// [`KeyError::Unknown`] when there is none of this name, [`KeyError::Changed`] when its file is not as it was written.
+    pub(super) fn open_key(&self, name: &KeyName) -> Result<OpenKey, KeyError> {
+        let path = self.dir.join(format!("{name}.toml"));
+        find(&self.dir, name)?;
+        let file: KeyFile = file::read(&path)?;
+        let description = described(&path, &file)?.description;
+        let changed = || KeyError::Changed { path: path.clone() };
+        let seed = opened(file.open(&self.master), changed)?;
+        OpenKey::new(description, &seed)?.ok_or_else(changed)
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Opens the log's key.

@@ -3,6 +3,7 @@
 //! At rest, a key is sealed in the keyring under one passphrase. In use, it is in locked memory. Nothing that holds a secret can be
 //! printed or copied.
 
+mod certify;
 mod error;
 mod file;
 mod import;
@@ -13,6 +14,7 @@ pub mod purpose;
 mod seal;
 mod sign;
 
+pub use certify::{certificate_digest, certificate_of};
 pub use error::KeyError;
 pub use file::Origin;
 pub(crate) use file::time_text;

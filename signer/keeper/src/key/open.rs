@@ -22,6 +22,7 @@ pub struct OpenKeys {
 pub struct OpenKey {
     description: KeyDescription,
     id: [u8; 32],
+    certificate: Option<[u8; 32]>,
     secret: Locked<SigningKey>,
 }
 
@@ -47,6 +48,12 @@ impl OpenKeys {
         self.get(name).map(|key| KeyFacts { description: &key.description, id: &key.id })
     }
 
+    /// SHA-256 of the OpenPGP certificates of those keys that have one.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<(KeyName, [u8; 32])> {
+        self.keys.iter().filter_map(|(name, key)| Some((name.clone(), key.certificate?))).collect()
+    }
+
     /// What is public about all keys, by name.
     #[must_use]
     pub fn descriptions(&self) -> Vec<KeyDescription> {
@@ -61,7 +68,12 @@ impl OpenKey {
         let public = PublicKey::from_bytes(&description.public_key).ok();
         let public = public.filter(|public| public.as_bytes() == secret.verifying_key().as_bytes());
         let description = KeyDescription { state: KeyState::Open, ..description };
-        Ok(public.map(|public| Self { description, id: public.key_id(), secret }))
+        Ok(public.map(|public| Self { description, id: public.key_id(), certificate: None, secret }))
+    }
+
+    /// With the SHA-256 of its OpenPGP certificate.
+    pub(super) fn certified(self, certificate: Option<[u8; 32]>) -> Self {
+        Self { certificate, ..self }
     }
 
     /// What is public about it.

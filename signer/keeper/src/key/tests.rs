@@ -222,7 +222,7 @@ fn an_imported_key_signs_and_says_that_it_was_imported() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(matches!(ImportedSeed::read(&file), Err(ImportError::Guard(_))));
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let made = keyring.import(name("old"), &[Commit], &ImportedSeed::read(&file).unwrap(), NOW).unwrap();
+    let made = keyring.import(name("old"), &[Commit], &ImportedSeed::read(&file).unwrap(), None, NOW).unwrap();
     assert_eq!(made.origin, Origin::Imported);
     assert_eq!(crate::text::hex(&made.description.public_key), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
     let signature = keyring.open_keys().unwrap().get(&name("old")).unwrap().sign_bytes(b"").unwrap();

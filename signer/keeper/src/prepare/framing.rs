@@ -1,6 +1,6 @@
 //! What each construction signs, and what a signature looks like outside.
 
-use crate::content::{Checked, to_formats};
+use crate::content::{Checked, to_formats, trusted_comment};
 use crate::policy::Permit;
 use blake2::{Blake2b512, Digest as _};
 use chancery_channel::{DigestAlgorithm, Payload, SignRequest};
@@ -41,8 +41,8 @@ pub(super) fn tbs(construction: Construction, checked: &Checked, signer: &Signer
 
 /// What the second signature of a minisign file is of.
 pub(super) fn second(request: &SignRequest, signature: &[u8; 64], time: u64) -> Option<Vec<u8>> {
-    let comment = || minisign::trusted_comment(time, request.subject.as_str());
-    (request.construction.framing() == Framing::Minisign).then(|| minisign::global_tbs(signature, &comment()))
+    let comment = (request.construction.framing() == Framing::Minisign).then(|| trusted_comment(request, time).ok()).flatten()?;
+    Some(minisign::global_tbs(signature, &comment))
 }
 
 /// The signature as it goes out.
@@ -60,12 +60,18 @@ pub(super) fn frame(checked: &Checked, signer: &Signer, time: u64, tbs: &[u8], s
             let hash = if tbs.len() == 32 { Hash::Sha256 } else { Hash::Sha512 };
             unsigned(signer, hash, time).packet(tbs, signature)
         }
-        (Framing::Minisign, Some(second)) => {
-            let comment = minisign::trusted_comment(time, request.subject.as_str());
-            minisign::frame(&public, signature, &comment, second).into_bytes()
-        }
-        (Framing::Signify, _) => signify::frame(&public, request.key.as_str(), signature).into_bytes(),
-        (Framing::Note, _) => note::signature_line(&public, request.key.as_str(), signature).into_bytes(),
+        (Framing::Minisign, Some(second)) => match trusted_comment(request, time) {
+            Ok(comment) => minisign::frame(&public, signature, &comment, second).into_bytes(),
+            Err(_) => bare(),
+        },
+        (Framing::Signify, _) => match signify::KeyName::new(request.key.as_str()) {
+            Ok(name) => signify::frame(&name, &public, signature).into_bytes(),
+            Err(_) => bare(),
+        },
+        (Framing::Note, _) => match (note::NoteText::parse(checked.content()), note::KeyName::new(request.key.as_str())) {
+            (Ok(text), Ok(name)) => note::frame(&text, &note::NoteKey { name, key: public }, signature).into_bytes(),
+            _ => bare(),
+        },
         _ => bare(),
     }
 }

@@ -112,19 +112,29 @@ pub(super) fn start(facts: &StartFacts, time: u64) -> Result<Vec<NewEntry>, Entr
     let values: [(&str, &[u8]); 2] = [("dropped-bytes", dropped.as_bytes()), ("version", env!("CARGO_PKG_VERSION").as_bytes())];
     let mut entries = vec![event(begin, &values, &mut salts)?, event(policy, &[], &mut salts)?];
     for key in &facts.keys {
-        entries.push(key_entry(key, facts.policy, time, &mut salts)?);
+        let certificate = facts.certificates.iter().find(|(name, _)| *name == key.name).map(|(_, digest)| digest);
+        entries.push(key_entry(key, certificate, facts.policy, time, &mut salts)?);
     }
     Ok(entries)
 }
 
-fn key_entry(key: &KeyDescription, policy: [u8; 32], time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
+fn key_entry(
+    key: &KeyDescription,
+    certificate: Option<&[u8; 32]>,
+    policy: [u8; 32],
+    time: u64,
+    salts: &mut Salts,
+) -> Result<NewEntry, EntryError> {
     let mut leaf = Leaf::event(Token::KEY, Decision::None, time);
     leaf.key = chancery_formats::ed25519::PublicKey::from_bytes(&key.public_key).ok().map(|k| k.key_id());
     leaf.key_version = Some(key.version);
     leaf.policy = Some(policy);
     leaf.reason = Some(Token::new("in-service")?);
     let made_for: Vec<&str> = key.constructions.iter().map(|c| c.name()).collect();
-    event(leaf, &[("constructions", made_for.join(",").as_bytes()), ("key", key.name.as_str().as_bytes())], salts)
+    let (made_for, certificate) = (made_for.join(","), certificate.map(|digest| Hex(digest).to_string()));
+    let mut values = vec![("constructions", made_for.as_bytes()), ("key", key.name.as_str().as_bytes())];
+    values.extend(certificate.iter().map(|digest| ("openpgp-certificate", digest.as_bytes())));
+    event(leaf, &values, salts)
 }
 
 /// That the clock went back by so many milliseconds.

@@ -4,7 +4,7 @@ use super::entry::{self, EntryError, EntryMaker};
 use super::remember::{Known, Remembered};
 use super::{Done, Outcome, Pending, Receipt, Recorded, Turned};
 use crate::prepare::Prepared;
-use chancery_channel::{KeyDescription, Refusal, RefusalKind, RequestId, SignRequest};
+use chancery_channel::{KeyDescription, KeyName, Refusal, RefusalKind, RequestId, SignRequest};
 use chancery_reqlog::{Appended, Details, Leaf, Log, NewEntry, ReadError, Reader, Salts};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct StartFacts {
     pub policy: [u8; 32],
     /// The keys that are open.
     pub keys: Vec<KeyDescription>,
+    /// SHA-256 of the OpenPGP certificates of those that have one.
+    pub certificates: Vec<(KeyName, [u8; 32])>,
     /// Bytes of a torn record that recovery dropped.
     pub dropped_bytes: u64,
 }

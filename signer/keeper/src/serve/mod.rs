@@ -83,7 +83,12 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let (heavy, heavy_work) = Heavy::new();
     let judge = Arc::new(Judge { policy: house.policy, keys: Arc::clone(&keys) });
     let mut recorder = house.recorder;
-    let facts = StartFacts { policy: judge.policy.digest(), keys: keys.descriptions(), dropped_bytes: house.dropped_bytes };
+    let facts = StartFacts {
+        policy: judge.policy.digest(),
+        keys: keys.descriptions(),
+        certificates: keys.certificates(),
+        dropped_bytes: house.dropped_bytes,
+    };
     recorder.begin(&facts, now_ms());
     let read_only = recorder.closed_because().map(str::to_owned);
     let finisher = Finisher { keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), heavy: heavy.clone() };

@@ -3,8 +3,8 @@
 use super::reader::Reader;
 use super::{ED25519_KEY, OPENPGP_KEY};
 use crate::content::{ContentError, ContentFault, Document};
-use crate::openpgp;
 use crate::gvariant::{Type, Value, array, dict_entry, variant};
+use crate::openpgp;
 use std::collections::BTreeSet;
 use std::fmt;
 

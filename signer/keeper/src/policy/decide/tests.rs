@@ -1,4 +1,5 @@
 use super::*;
+use crate::content::SummaryRef;
 use chancery_channel::{Digest, KeyName, Namespace, Payload, Principal, RequestId, Subject};
 use chancery_formats::Construction;
 
