@@ -19,6 +19,8 @@ mod docs;
 mod house;
 mod ledger;
 mod log;
+mod matrix;
+mod openpgp;
 mod outside;
 mod signing;
 mod trouble;

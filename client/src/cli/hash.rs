@@ -93,6 +93,16 @@ fn read_through(mut file: impl Read, mut hashing: Hashing, progress: &Progress) 
     }
 }
 
+/// The digest of what is in memory.
+pub(crate) fn digest_of(algorithm: HashAlgorithm, bytes: &[u8]) -> Vec<u8> {
+    let mut hasher = Hasher::new(match algorithm {
+        HashAlgorithm::Sha256 => Hash::Sha256,
+        HashAlgorithm::Sha512 => Hash::Sha512,
+    });
+    hasher.update(bytes);
+    hasher.finish()
+}
+
 /// How many bytes the files have together; those that cannot be looked at count nothing.
 pub(crate) fn total(paths: &[impl AsRef<Path>]) -> u64 {
     paths.iter().filter_map(|p| std::fs::metadata(p).ok()).fold(0, |sum: u64, m| sum.saturating_add(m.len()))

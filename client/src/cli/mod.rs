@@ -1,19 +1,23 @@
 //! The command line.
 
+mod dropin;
 mod enroll;
 mod error;
+mod gpg;
 mod hash;
 mod keys;
 mod ostree;
 mod output;
 mod session;
 mod sign;
+mod ssh_keygen;
 mod status;
 mod verify;
 
 use clap::{Args, Parser, Subcommand};
 use output::Output;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -58,16 +62,45 @@ enum Command {
     /// Verify signatures and receipts, without a network
     #[command(subcommand)]
     Verify(Box<verify::Verify>),
+    /// Take the place of ssh-keygen: in git, and wherever `ssh-keygen -Y sign` is called
+    #[command(name = "ssh-keygen", after_help = ssh_keygen::HELP)]
+    SshKeygen(Foreign),
+    /// Take the place of gpg: in git, and wherever `gpg --detach-sign` is called
+    #[command(after_help = gpg::HELP)]
+    Gpg(Foreign),
     /// Ask every endpoint how it is doing
     Status(status::Status),
     /// List the keys of the key host beside the pinned ones
     Keys(keys::Keys),
 }
 
+/// The arguments of another program, as they are.
+#[derive(Debug, Args)]
+struct Foreign {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    arguments: Vec<OsString>,
+}
+
+/// The command line: under the name of another program, all arguments are that program's.
+fn arguments() -> Vec<OsString> {
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let name = given.first().and_then(|name| Path::new(name).file_name()?.to_str()).unwrap_or_default();
+    match name {
+        "chancery-ssh-keygen" | "chancery-gpg" => {
+            let command = name.trim_start_matches("chancery-").to_owned();
+            let own = ["chancery".into(), command.into(), "--".into()];
+            own.into_iter().chain(given.into_iter().skip(1)).collect()
+        }
+        _ => given,
+    }
+}
+
 pub(crate) fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(arguments());
     let output = Output::new(cli.global.json);
     let done = match cli.command {
+        Command::SshKeygen(Foreign { arguments }) => return ended(ssh_keygen::run(&cli.global, &arguments), output),
+        Command::Gpg(Foreign { arguments }) => return ended(gpg::run(&cli.global, &arguments), output),
         Command::EnrollRequest(command) => command.run(output),
         Command::Sign(command) => command.run(&cli.global, output),
         Command::Ostree(command) => command.run(&cli.global, output),
@@ -75,8 +108,12 @@ pub(crate) fn run() -> ExitCode {
         Command::Status(command) => command.run(&cli.global, output),
         Command::Keys(command) => command.run(&cli.global, output),
     };
+    ended(done.map(|()| ExitCode::SUCCESS), output)
+}
+
+fn ended(done: Result<ExitCode, error::CliError>, output: Output) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output.error(&error);
             ExitCode::from(error.exit_code())

@@ -41,7 +41,7 @@ impl Publisher {
         let text = format!(
             "format = 1\nprincipal = \"spiffe://example.org/publisher/web1\"\nendpoints = {endpoints:?}\nserver_name = \"localhost\"\n\
              key_file = \"web1.key\"\nlog_vkey = \"{}\"\nca = '''\n{}'''\ncertificate = '''\n{}'''\n\
-             [[keys]]\nname = \"{KEY}\"\nversion = 1\npublic_key = \"{}\"\nconstructions = [\"sshsig\"]\n",
+             [[keys]]\nname = \"{KEY}\"\nversion = 1\npublic_key = \"{}\"\nconstructions = [\"sshsig\", \"ostree-summary/ed25519\", \"ostree-commit/ed25519\"]\n",
             host.log_key(),
             host.pki.ca(),
             client.certificate,

@@ -63,7 +63,7 @@ impl Place {
 echo "$@" >> {}
 case "$1 $2" in
 "init "*) echo '{{"keys":"keys","log_vkey":"example.org/log+01020304+AAAA"}}' ;;
-"key list") echo '[{{"name":"release","version":3,"public_key":"BwcH","constructions":["sshsig"],"created":17}}]' ;;
+"key list") echo '[{{"name":"release","version":3,"public_key":"BwcH","constructions":["sshsig"],"created":"1970-01-01T00:00:17Z","created_seconds":17}}]' ;;
 "log vkey") echo "example.org/log+01020304+AAAA" ;;
 "run "*) {run} ;;
 *) echo "handed over: $@"; exit 7 ;;
