@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,

@@ -51,6 +51,7 @@ pub(super) enum Kind {
 
 impl File {
     pub(super) fn verify(&self, construction: Construction, global: &Global) -> Result<Found, CliError> {
+        self.trust.keys(global)?;
         let (what, signature) = (self.file.display().to_string(), self.signature(construction)?);
         let progress = Progress::new(total(&[&self.file]));
         let algorithm = algorithm(construction, &signature);

@@ -138,7 +138,8 @@ fn a_profile_has_all_that_a_client_needs() {
     let key = profile["keys"][0].as_table().unwrap();
     assert_eq!((key["name"].as_str(), key["version"].as_integer(), key["public_key"].as_str()), (Some("release"), Some(3), Some("BwcH")));
     assert_eq!(key["constructions"].to_string(), r#"["sshsig"]"#);
-    assert_eq!(key.len(), 4, "the client refuses fields that it does not know");
+    assert_eq!(key["created"].as_integer(), Some(17));
+    assert_eq!(key.len(), 5, "the client refuses fields that it does not know");
     assert_eq!(place.mode("web1.key"), 0o600);
     assert!(place.read("web1.key").starts_with("-----BEGIN PRIVATE KEY-----"));
 }

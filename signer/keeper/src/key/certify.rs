@@ -5,6 +5,7 @@
 
 use super::error::KeyError;
 use super::keyring::Keyring;
+use super::open::OpenKey;
 use crate::guarded;
 use chancery_channel::KeyName;
 use chancery_formats::Framing;
@@ -22,9 +23,10 @@ impl Keyring {
     /// # Errors
     /// [`KeyError`] when the key was not made for OpenPGP, or its files cannot be read or written.
     pub fn certify(&self, name: &KeyName, user: &UserId, expires: Option<u64>, now: u64) -> Result<Vec<u8>, KeyError> {
-        let (public, sign) = self.openpgp_signer(name)?;
+        let signer = self.openpgp_signer(name)?;
+        let public = signer.public;
         let word = SelfSignature::of_user(public, user, seconds(now).max(public.created), expires.map(seconds));
-        let bytes = certificate(&public, user, &word.packet(&sign(word.tbs())?));
+        let bytes = certificate(&public, user, &word.packet(&signer.sign(word.tbs())?));
         durable::write_atomic(&self.certificate_path(name), &bytes, 0o600)?;
         Ok(bytes)
     }
@@ -34,23 +36,36 @@ impl Keyring {
     /// # Errors
     /// As [`Keyring::certify`].
     pub fn revocation(&self, name: &KeyName, reason: &str, now: u64) -> Result<Vec<u8>, KeyError> {
-        let (public, sign) = self.openpgp_signer(name)?;
+        let signer = self.openpgp_signer(name)?;
+        let public = signer.public;
         let word = SelfSignature::of_revocation(public, seconds(now).max(public.created), reason);
-        Ok(word.packet(&sign(word.tbs())?))
+        Ok(word.packet(&signer.sign(word.tbs())?))
     }
 
-    fn openpgp_signer(&self, name: &KeyName) -> Result<(PublicKey, impl Fn(&[u8]) -> Result<[u8; 64], KeyError>), KeyError> {
+    fn openpgp_signer(&self, name: &KeyName) -> Result<OpenpgpSigner, KeyError> {
         let open = self.open_key(name)?;
         let description = open.description();
         if !description.constructions.iter().any(|c| c.framing() == Framing::Openpgp) {
             return Err(KeyError::NotOpenpgp { name: name.clone() });
         }
         let public = PublicKey { created: seconds(description.created), point: description.public_key };
-        Ok((public, move |tbs: &[u8]| open.sign_bytes(tbs).map_err(|_| KeyError::SelfCheck)))
+        Ok(OpenpgpSigner { public, open })
     }
 
     pub(super) fn certificate_path(&self, name: &KeyName) -> PathBuf {
         certificate_path(self.dir(), name)
+    }
+}
+
+/// A key that says something about itself.
+struct OpenpgpSigner {
+    public: PublicKey,
+    open: OpenKey,
+}
+
+impl OpenpgpSigner {
+    fn sign(&self, tbs: &[u8]) -> Result<[u8; 64], KeyError> {
+        self.open.sign_bytes(tbs).map_err(|_| KeyError::SelfCheck)
     }
 }
 

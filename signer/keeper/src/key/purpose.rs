@@ -57,6 +57,21 @@ pub fn check(constructions: &[Construction]) -> Result<(), PurposeError> {
     }
 }
 
+/// Whether one key can serve all that these names mean, each a construction or a family of them.
+///
+/// # Errors
+/// [`PurposeError`] names two that cannot share a key.
+pub(crate) fn check_names(names: &[&str]) -> Result<(), PurposeError> {
+    let choice = |framing| -> Option<Vec<Construction>> {
+        names.iter().map(|name| named(name)?.into_iter().find(|c| c.framing() == framing)).collect()
+    };
+    let mut framings = names.first().and_then(|name| named(name)).unwrap_or_default().into_iter().map(Construction::framing);
+    if framings.any(|framing| choice(framing).is_some_and(|chosen| check(&chosen).is_ok())) {
+        return Ok(());
+    }
+    check(&names.iter().filter_map(|name| for_key(name)).collect::<Vec<_>>())
+}
+
 /// Whether the content of a construction publishes refs.
 pub(crate) const fn has_refs(construction: Construction) -> bool {
     use Construction::{OstreeCommitEd25519, OstreeCommitOpenpgp, OstreeSummaryEd25519, OstreeSummaryOpenpgp};

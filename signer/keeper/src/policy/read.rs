@@ -116,6 +116,12 @@ fn constructions(sheet: &mut Sheet<'_>, table: &DeTable<'_>, at: &Range<usize>) 
             }
         }
     }
+    let names: Vec<&str> = words.iter().map(|w| w.text).collect();
+    if let (true, Err(e)) = (known, purpose::check_names(&names)) {
+        let at = words.first().map_or_else(|| at.clone(), |w| w.at.clone());
+        sheet.error(at, e.to_string(), "write one grant for each key");
+        return None;
+    }
     all.sort_unstable();
     all.dedup();
     known.then_some(all)
