@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chancery_formats::checksums::Checksums;
 use chancery_formats::openpgp::HashState;
-use chancery_formats::ostree::{commit::Commit, summary::Summary};
+use chancery_formats::ostree::{Index, commit::Commit, summary::Summary};
 use chancery_formats::sshsig::{self, HashAlgorithm, SshsigError};
 use chancery_formats::{Construction, ContentError, git, note, raw, signify};
 use chancery_proto::v1;
@@ -198,6 +198,7 @@ fn check(construction: Construction, material: &Material) -> Result<(), RequestE
     };
     let checked = match construction {
         OstreeSummaryEd25519 | OstreeSummaryOpenpgp => Summary::parse(content).map(drop),
+        Construction::FlatpakIndexEd25519 | Construction::FlatpakIndexOpenpgp => Index::parse(content).map(drop),
         OstreeCommitEd25519 | OstreeCommitOpenpgp => Commit::parse(content).map(drop),
         ChecksumsSshsig | ChecksumsOpenpgp | ChecksumsMinisign | ChecksumsSignify => Checksums::parse(content).map(drop),
         GitTagSshsig | GitTagOpenpgp => git::Tag::parse(content).map(drop),

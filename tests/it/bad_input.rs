@@ -58,7 +58,7 @@ fn malformed_requests_are_refused_with_a_reason_and_an_entry() {
         assert_refused(sign(channel.clone(), unknown, vec![]).await, Code::PermissionDenied, "key-not-granted", "nosuchkey");
 
         let mut unknown = digest_header("tarballs", "prod", 2);
-        unknown.construction = "openpgp-detached".into();
+        unknown.construction = "openpgp-inline".into();
         assert_refused(
             sign(channel.clone(), unknown, vec![]).await,
             Code::InvalidArgument,

@@ -285,3 +285,71 @@ fn an_openssh_key_is_imported_and_signs_as_before() {
     let new = fs::read_to_string(export(&host, "old", "ssh")).unwrap();
     assert_eq!(old.split(' ').nth(1), new.split(' ').nth(1));
 }
+
+/// `flatpak`, with all that it keeps in a directory of its own.
+fn flatpak(home: &Path) -> Option<Command> {
+    let mut command = tool("flatpak")?;
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", home).env("LC_ALL", "C");
+    command.env("XDG_DATA_HOME", home.join("data")).env("XDG_CACHE_HOME", home.join("cache")).env("FLATPAK_USER_DIR", home.join("user"));
+    Some(command)
+}
+
+/// A repository with an application and its runtime that do nothing, and an index.
+fn flatpak_repo(dir: &Path) -> Option<PathBuf> {
+    let repo = dir.join("flatpak");
+    for (kind, id) in [("Runtime", "org.example.Platform"), ("Application", "org.example.App")] {
+        let build = dir.join(id);
+        let files = if kind == "Runtime" { "usr" } else { "files" };
+        fs::create_dir_all(build.join(files)).unwrap();
+        fs::write(build.join(files).join("file"), "content").unwrap();
+        let platform = "org.example.Platform/x86_64/stable";
+        let metadata = format!("[{kind}]\nname={id}\nruntime={platform}\nsdk={platform}\n");
+        fs::write(build.join("metadata"), metadata).unwrap();
+        let _ = fs::create_dir(build.join("export"));
+        let mut export = flatpak(dir)?;
+        export.args(["build-export", "--arch=x86_64", "--no-update-summary", "--disable-sandbox"]);
+        if kind == "Runtime" {
+            export.arg("--runtime");
+        }
+        let _ = run(export.arg(&repo).arg(&build).arg("stable")).ok();
+    }
+    let _ = run(flatpak(dir)?.args(["build-update-repo", "--no-update-appstream"]).arg(&repo)).ok();
+    Some(repo)
+}
+
+/// Whether a client that verifies can add the repository, list it, and install from it.
+fn installs(host: &KeyHost, repo: &Path, certificate: &Path) -> [bool; 3] {
+    let home = tempfile::tempdir_in(host.temp()).unwrap();
+    let flatpak = |arguments: &[&str]| run(flatpak(home.path()).unwrap().args(["--user"]).args(arguments)).code == 0;
+    let (import, url) = (format!("--gpg-import={}", certificate.display()), format!("file://{}", repo.display()));
+    let added = flatpak(&["remote-add", &import, "origin", &url]);
+    let listed = flatpak(&["remote-ls", "origin"]);
+    let installed = flatpak(&["install", "--noninteractive", "-y", "--no-deps", "--no-deploy", "origin", "org.example.App//stable"]);
+    [added, listed, installed]
+}
+
+#[test]
+fn flatpak_lists_and_installs_from_a_repository_that_is_signed_here_and_from_no_other() {
+    let constructions = "ostree-summary/openpgp,ostree-commit/openpgp,flatpak-index/openpgp";
+    let grants = ["ostree-summary", "ostree-commit", "flatpak-index"];
+    let host = Setup::new()
+        .key("pgp", constructions)
+        .key("pgp2", constructions)
+        .grant("web1", "pgp", &grants, "prod", "refs = [\"**\"]\nnames = [\"x86_64\"]")
+        .make();
+    let host = certified(host, &["pgp", "pgp2"]);
+    let publisher = host.publisher("web1");
+    let Some(repo) = flatpak_repo(host.temp()) else { return };
+    let (certificate, other) = (export(&host, "pgp", "openpgp"), export(&host, "pgp2", "openpgp"));
+    let common = ["--key", "pgp", "--subject", "prod"];
+    for name in ["app/org.example.App/x86_64/stable", "runtime/org.example.Platform/x86_64/stable"] {
+        let _ = run(publisher.chancery(&["ostree", "sign-commit"]).args(common).arg(&repo).arg(name)).ok();
+    }
+    let _ = run(publisher.chancery(&["ostree", "sign-summary"]).args(common).arg(&repo)).ok();
+    assert_ne!(installs(&host, &repo, &certificate), [true; 3], "the index is not signed yet");
+    let _ = run(publisher.chancery(&["ostree", "sign-index"]).args(common).arg(&repo)).ok();
+    assert_eq!(installs(&host, &repo, &certificate), [true; 3]);
+    assert_ne!(installs(&host, &repo, &other), [true; 3], "another key");
+    flip(&repo.join("summary.idx"), 20);
+    assert_ne!(installs(&host, &repo, &certificate), [true; 3], "a bit was flipped");
+}

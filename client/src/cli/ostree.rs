@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::output::Output;
 use super::{Global, session};
 use bytes::Bytes;
-use chancery::ostree::{Repo, Written, write_commit_signature, write_summary_signature};
+use chancery::ostree::{Repo, Written, write_commit_signature, write_index_signature, write_summary_signature};
 use chancery::{Construction, VerifiedSignature};
 use chancery_formats::Framing;
 use chancery_reqlog::durable;
@@ -22,6 +22,15 @@ Example:
   chancery ostree sign-summary /srv/repo --key ostree --subject prod
   chancery ostree sign-summary /srv/repo --key ostree,ostree-pgp --type ed25519,openpgp --subject prod";
 
+const INDEX_HELP: &str = "Signs REPO/summary.idx, which Flatpak's clients read before the summary, and puts the signatures into
+REPO/summaries/DIGEST.idx.sig and REPO/summary.idx.sig. The index names its parts by digest, so the key host does not see their refs:
+what protects those is that clients verify the commits.
+
+Example:
+  flatpak build-update-repo /srv/repo
+  chancery ostree sign-index /srv/repo --key flathub --subject prod
+  chancery ostree sign-summary /srv/repo --key flathub --subject prod";
+
 const COMMIT_HELP: &str = "Signs the commit object and puts the signature into its .commitmeta in one step, beside those of others.
 
 Example:
@@ -32,6 +41,9 @@ pub(crate) enum Ostree {
     /// Have the summary signed
     #[command(after_help = SUMMARY_HELP)]
     SignSummary(SignSummary),
+    /// Have Flatpak's index signed
+    #[command(after_help = INDEX_HELP)]
+    SignIndex(SignIndex),
     /// Have a commit signed
     #[command(after_help = COMMIT_HELP)]
     SignCommit(SignCommit),
@@ -39,6 +51,14 @@ pub(crate) enum Ostree {
 
 #[derive(Debug, Args)]
 pub(crate) struct SignSummary {
+    /// The repository's directory
+    repo: PathBuf,
+    #[command(flatten)]
+    options: SignOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignIndex {
     /// The repository's directory
     repo: PathBuf,
     #[command(flatten)]
@@ -80,6 +100,7 @@ impl Ostree {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), CliError> {
         match self {
             Self::SignSummary(command) => command.run(global, output),
+            Self::SignIndex(command) => command.run(global, output),
             Self::SignCommit(command) => command.run(global, output),
         }
     }
@@ -104,6 +125,19 @@ impl SignSummary {
         let signatures = self.options.sign(global, profile, &signers, &summary)?;
         let written = write_summary_signature(&repo, &summary, &signatures, &keys, self.options.lock_timeout)?;
         self.options.report(output, "summary", &signatures, &written, json!({ "summary": repo.path().join("summary") }))
+    }
+}
+
+impl SignIndex {
+    fn run(&self, global: &Global, output: Output) -> Result<(), CliError> {
+        let profile = session::profile(global)?;
+        let signers = self.options.signers(&profile, "flatpak-index")?;
+        let repo = Repo::open(&self.repo)?;
+        let index = Bytes::from(repo.index()?);
+        let keys = profile.keys().to_vec();
+        let signatures = self.options.sign(global, profile, &signers, &index)?;
+        let written = write_index_signature(&repo, &index, &signatures, &keys, self.options.lock_timeout)?;
+        self.options.report(output, "index", &signatures, &written, json!({ "index": repo.path().join("summary.idx") }))
     }
 }
 

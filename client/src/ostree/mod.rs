@@ -7,4 +7,4 @@ mod write;
 
 pub use lock::{LockError, RepoLock};
 pub use repo::{Commit, CommitId, Repo, RepoError};
-pub use write::{WriteError, Written, write_commit_signature, write_summary_signature};
+pub use write::{WriteError, Written, write_commit_signature, write_index_signature, write_summary_signature};

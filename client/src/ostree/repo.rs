@@ -48,6 +48,12 @@ pub enum RepoError {
         /// The repository.
         path: PathBuf,
     },
+    /// There is no index.
+    #[error("{} has no summary.idx; make one with `flatpak build-update-repo {}`", path.display(), path.display())]
+    NoIndex {
+        /// The repository.
+        path: PathBuf,
+    },
     /// Neither a ref name nor a checksum.
     #[error("{name:?} is neither the name of a local ref nor a commit checksum of 64 lower-case hex digits")]
     Name {
@@ -133,6 +139,22 @@ impl Repo {
     #[must_use]
     pub fn summary_signatures(&self) -> PathBuf {
         self.path.join("summary.sig")
+    }
+
+    /// The bytes of Flatpak's index as it lies there.
+    ///
+    /// # Errors
+    /// [`RepoError`] when there is none or it cannot be read.
+    pub fn index(&self) -> Result<Vec<u8>, RepoError> {
+        read_optional(&self.path.join("summary.idx"))?.ok_or_else(|| RepoError::NoIndex { path: self.path.clone() })
+    }
+
+    /// Where the signatures of an index are: by its digest, where a client finds those that belong to the index that it got, and under
+    /// the name that older clients ask for.
+    #[must_use]
+    pub fn index_signatures(&self, index: &[u8]) -> [PathBuf; 2] {
+        let digest = CommitId(Sha256::digest(index).into());
+        [self.path.join("summaries").join(format!("{digest}.idx.sig")), self.path.join("summary.idx.sig")]
     }
 
     /// Where the signatures of a commit are.

@@ -100,6 +100,30 @@ pub fn write_commit_signature(
     put(path, existing.as_deref(), merge_commit(existing.as_deref(), &ours(signatures)))
 }
 
+/// Puts signatures of Flatpak's index into its two files, that with the digest in its name first: a client that gets the new index finds
+/// them.
+///
+/// # Errors
+/// [`WriteError`].
+pub fn write_index_signature(
+    repo: &Repo,
+    index: &[u8],
+    signatures: &[VerifiedSignature],
+    pinned: &[PinnedKey],
+    patience: Duration,
+) -> Result<Written, WriteError> {
+    let _lock = RepoLock::take(repo, patience)?;
+    if repo.index()? != index {
+        return Err(WriteError::Changed { path: repo.path().to_owned() });
+    }
+    let ours = ours(signatures);
+    let [by_digest, by_name] = repo.index_signatures(index);
+    let existing = read_optional(&by_digest)?;
+    put(by_digest, existing.as_deref(), merge_commit(existing.as_deref(), &ours))?;
+    let existing = read_optional(&by_name)?;
+    put(by_name, existing.as_deref(), merge_summary(existing.as_deref(), index, &ours, pinned))
+}
+
 fn ours(signatures: &[VerifiedSignature]) -> Vec<Ours> {
     signatures.iter().map(Ours::from).collect()
 }

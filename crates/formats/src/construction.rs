@@ -19,6 +19,10 @@ pub enum Construction {
     OstreeSummaryOpenpgp,
     /// `ostree-commit/openpgp`: an OpenPGP signature of an OSTree commit object, one packet for `ostree.gpgsigs`.
     OstreeCommitOpenpgp,
+    /// `flatpak-index/ed25519`: pure Ed25519 over the bytes of Flatpak's `summary.idx`; 64 bytes for `ostree.sign.ed25519`.
+    FlatpakIndexEd25519,
+    /// `flatpak-index/openpgp`: an OpenPGP signature of Flatpak's `summary.idx`, one packet for `ostree.gpgsigs`.
+    FlatpakIndexOpenpgp,
     /// `openpgp-detached`: an OpenPGP signature of a file, made from the state of its hash; one packet.
     OpenpgpDetached,
     /// `minisign`: a prehashed minisign signature made from a BLAKE2b-512 digest; the whole `.minisig` file.
@@ -69,12 +73,14 @@ pub enum Framing {
 
 impl Construction {
     /// All constructions, in the order in which they are listed to people.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::OstreeSummaryEd25519,
         Self::OstreeCommitEd25519,
         Self::Sshsig,
         Self::OstreeSummaryOpenpgp,
         Self::OstreeCommitOpenpgp,
+        Self::FlatpakIndexEd25519,
+        Self::FlatpakIndexOpenpgp,
         Self::OpenpgpDetached,
         Self::Minisign,
         Self::Signify,
@@ -99,6 +105,8 @@ impl Construction {
             Self::Sshsig => "sshsig",
             Self::OstreeSummaryOpenpgp => "ostree-summary/openpgp",
             Self::OstreeCommitOpenpgp => "ostree-commit/openpgp",
+            Self::FlatpakIndexEd25519 => "flatpak-index/ed25519",
+            Self::FlatpakIndexOpenpgp => "flatpak-index/openpgp",
             Self::OpenpgpDetached => "openpgp-detached",
             Self::Minisign => "minisign",
             Self::Signify => "signify",
@@ -126,10 +134,11 @@ impl Construction {
     #[must_use]
     pub const fn framing(self) -> Framing {
         match self {
-            Self::OstreeSummaryEd25519 | Self::OstreeCommitEd25519 => Framing::Ed25519,
+            Self::OstreeSummaryEd25519 | Self::OstreeCommitEd25519 | Self::FlatpakIndexEd25519 => Framing::Ed25519,
             Self::Sshsig | Self::ChecksumsSshsig | Self::GitTagSshsig | Self::GitCommitSshsig => Framing::Sshsig,
             Self::OstreeSummaryOpenpgp
             | Self::OstreeCommitOpenpgp
+            | Self::FlatpakIndexOpenpgp
             | Self::OpenpgpDetached
             | Self::ChecksumsOpenpgp
             | Self::GitTagOpenpgp

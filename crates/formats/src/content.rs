@@ -30,6 +30,8 @@ pub enum Document {
     GitCommit,
     /// A `summary.sig` or `.commitmeta`.
     SignatureSet,
+    /// Flatpak's `summary.idx`.
+    Index,
     /// A list of checksums, such as `SHA256SUMS`.
     Checksums,
     /// The text of a note.
@@ -75,6 +77,9 @@ pub enum ContentFault {
     /// A static delta is not named by one or two commits in lower-case hex.
     #[error("has a malformed static delta name")]
     DeltaName,
+    /// The name of a part of an index is empty, too long, or has characters outside `A-Z a-z 0-9 . _ -`.
+    #[error("has a malformed name of a part")]
+    PartName,
     /// An object is not as git writes it for a signing program.
     #[error("has {what}")]
     Git {
@@ -147,6 +152,7 @@ impl fmt::Display for Document {
             Self::GitTag => "the tag",
             Self::GitCommit => "the commit object",
             Self::Note => "the note",
+            Self::Index => "the index",
             Self::SignatureSet => "the signature file",
             Self::Bytes => "the content",
         })

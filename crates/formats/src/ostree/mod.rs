@@ -8,12 +8,14 @@
 //! end within 32 bytes, where the parent ends; there are too many of them.
 
 pub mod commit;
+pub mod index;
 mod names;
 mod reader;
 pub mod signatures;
 pub mod summary;
 
 pub use commit::Commit;
+pub use index::{Index, IndexPart};
 pub use names::{is_collection_id, is_ref_name};
 pub use signatures::SignatureSet;
 pub use summary::{CollectionRefs, DeltaName, Summary, SummaryRef};

@@ -7,7 +7,7 @@
 use crate::checksums::Checksums;
 use crate::content::{ContentError, ContentFault, Document};
 use crate::minisign::TrustedComment;
-use crate::ostree::{Commit, Summary};
+use crate::ostree::{Commit, Index, Summary};
 use crate::{note, sshsig};
 use std::fmt;
 
@@ -25,6 +25,8 @@ pub enum Kind {
     Summary,
     /// An OSTree commit object.
     Commit,
+    /// Flatpak's `summary.idx`.
+    Index,
     /// A list of checksums.
     Checksums,
     /// A checkpoint of a transparency log (C2SP tlog-checkpoint).
@@ -55,6 +57,7 @@ const KINDS: &[(Kind, Question)] = &[
     (Kind::Tuf, is_tuf),
     (Kind::Checksums, |bytes| Checksums::parse(bytes).is_ok()),
     (Kind::Commit, |bytes| Commit::parse(bytes).is_ok()),
+    (Kind::Index, |bytes| Index::parse(bytes).is_ok()),
     (Kind::Summary, |bytes| Summary::parse(bytes).is_ok()),
     (Kind::Digest, |bytes| matches!(bytes.len(), 20 | 28 | 32 | 48 | 64)),
 ];
@@ -117,6 +120,7 @@ impl fmt::Display for Kind {
             Self::MinisignComment => "a minisign signature with its comment",
             Self::Summary => "an OSTree summary",
             Self::Commit => "an OSTree commit",
+            Self::Index => "an index of Flatpak",
             Self::Checksums => "a list of checksums",
             Self::Checkpoint => "a checkpoint of a transparency log",
             Self::Cosignature => "a cosignature of a witness",

@@ -3,7 +3,7 @@
 use super::{Content, Facts, SummaryRef, UnfitFault};
 use chancery_channel::{DigestAlgorithm, HashState};
 use chancery_formats::checksums::Checksums;
-use chancery_formats::ostree::{self, Commit, Summary};
+use chancery_formats::ostree::{self, Commit, Index, Summary};
 use chancery_formats::{Construction, ContentError, git, note, openpgp, raw, signify};
 
 /// Reads content whose digest is the declared one.
@@ -12,6 +12,7 @@ pub(super) fn content(construction: Construction, content: &Content) -> Result<F
     let read = match construction {
         Construction::OstreeSummaryEd25519 | Construction::OstreeSummaryOpenpgp => summary(bytes),
         Construction::OstreeCommitEd25519 | Construction::OstreeCommitOpenpgp => commit(bytes),
+        Construction::FlatpakIndexEd25519 | Construction::FlatpakIndexOpenpgp => index(bytes),
         Construction::ChecksumsSshsig
         | Construction::ChecksumsOpenpgp
         | Construction::ChecksumsMinisign
@@ -72,6 +73,13 @@ fn commit(bytes: &[u8]) -> Result<Facts, ContentError> {
         timestamp: commit.timestamp,
         version: commit.version.map(str::to_owned),
     })
+}
+
+fn index(bytes: &[u8]) -> Result<Facts, ContentError> {
+    let index = Index::parse(bytes)?;
+    let names = index.parts.iter().map(|p| p.name.to_owned()).collect();
+    let said = index.parts.iter().map(|p| ("part", format!("{} {}", crate::text::hex(&p.digest), p.name))).collect();
+    Ok(Facts::Said { names, time: index.last_modified, said })
 }
 
 fn checksums(bytes: &[u8]) -> Result<Facts, ContentError> {

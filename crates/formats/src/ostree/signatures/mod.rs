@@ -143,7 +143,7 @@ impl SignatureSet {
         found.map_or(&[], Vec::as_slice)
     }
 
-    /// Puts an OpenPGP signature in, after those for which `keep` says that they stay.
+    /// Puts an OpenPGP signature in, before those for which `keep` says that they stay: GPGME stops at the first that does not fit.
     pub fn put_openpgp(&mut self, signature: Vec<u8>, mut keep: impl FnMut(&[u8]) -> bool) {
         let found = self.entries.iter_mut().find_map(|e| if let EntryValue::Openpgp(list) = &mut e.value { Some(list) } else { None });
         let Some(list) = found else {
@@ -152,7 +152,7 @@ impl SignatureSet {
         };
         list.retain(|other| *other == signature || keep(other));
         if !list.contains(&signature) {
-            list.push(signature);
+            list.insert(0, signature);
         }
     }
 
