@@ -1,6 +1,6 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
-# CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git.
+# CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
 
 # name : what shows that it is there : packages
@@ -13,6 +13,7 @@ minisign:minisign:minisign
 gpg:gpg:gnupg
 sq:sq:sq
 git:git:git
+flatpak:flatpak:flatpak
 signify:signify-openbsd:signify-openbsd
 coreutils:sha256sum:coreutils
 go:go:golang-go

@@ -299,13 +299,13 @@ fn flatpak_repo(dir: &Path) -> Option<PathBuf> {
     let repo = dir.join("flatpak");
     for (kind, id) in [("Runtime", "org.example.Platform"), ("Application", "org.example.App")] {
         let build = dir.join(id);
-        let files = if kind == "Runtime" { "usr" } else { "files" };
-        fs::create_dir_all(build.join(files)).unwrap();
-        fs::write(build.join(files).join("file"), "content").unwrap();
+        for part in ["files", "usr", "var", "export"] {
+            fs::create_dir_all(build.join(part)).unwrap();
+            fs::write(build.join(part).join("file"), "content").unwrap();
+        }
         let platform = "org.example.Platform/x86_64/stable";
         let metadata = format!("[{kind}]\nname={id}\nruntime={platform}\nsdk={platform}\n");
         fs::write(build.join("metadata"), metadata).unwrap();
-        let _ = fs::create_dir(build.join("export"));
         let mut export = flatpak(dir)?;
         export.args(["build-export", "--arch=x86_64", "--no-update-summary", "--disable-sandbox"]);
         if kind == "Runtime" {
@@ -324,7 +324,7 @@ fn installs(host: &KeyHost, repo: &Path, certificate: &Path) -> [bool; 3] {
     let (import, url) = (format!("--gpg-import={}", certificate.display()), format!("file://{}", repo.display()));
     let added = flatpak(&["remote-add", &import, "origin", &url]);
     let listed = flatpak(&["remote-ls", "origin"]);
-    let installed = flatpak(&["install", "--noninteractive", "-y", "--no-deps", "--no-deploy", "origin", "org.example.App//stable"]);
+    let installed = flatpak(&["install", "--noninteractive", "-y", "--no-deps", "origin", "org.example.App//stable"]);
     [added, listed, installed]
 }
 

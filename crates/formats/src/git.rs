@@ -231,3 +231,6 @@ fn is_ref_name(name: &str) -> bool {
         && name.split('/').all(part_ok)
         && name.len() <= 255
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,3 +64,42 @@ fn read_part(value: Value<'_>) -> Result<IndexPart<'_>, ContentError> {
     READER.metadata(part.part()?)?;
     Ok(IndexPart { name, digest, history })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gvariant::{array, dict_entry};
+    use crate::ostree::Summary;
+    use crate::vectors::vector;
+
+    #[test]
+    fn the_index_that_flatpak_made_is_read_and_no_changed_byte_of_its_frame_is() {
+        let bytes = vector("ostree/flatpak.summary.idx");
+        let index = Index::parse(&bytes).unwrap();
+        let [part] = index.parts.as_slice() else { panic!("{index:?}") };
+        assert_eq!((part.name, part.history.len()), ("x86_64", 0));
+        assert!(index.last_modified.is_some());
+        assert!(Summary::parse(&bytes).is_err());
+        for (at, what) in [(0x28, "where the digest ends"), (0x2b, "where the part ends"), (bytes.len() - 2, "where the parts end")] {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1;
+            assert!(Index::parse(&bad).is_err(), "{what}");
+        }
+        assert!(Index::parse(&bytes[..bytes.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn an_index_without_parts_is_refused_because_it_is_a_summary_too() {
+        let empty = [array(8, &[dict_entry("k", &crate::gvariant::variant("s", b"v\0"))]), vec![0]].concat();
+        assert!(Summary::parse(&empty).is_ok());
+        assert_eq!(Index::parse(&empty).unwrap_err().fault, ContentFault::Empty);
+    }
+
+    #[test]
+    fn names_and_digests_of_other_forms_are_refused() {
+        let bytes = vector("ostree/flatpak.summary.idx");
+        let mut bad = bytes.clone();
+        bad[0] = b'/';
+        assert_eq!(Index::parse(&bad).unwrap_err().fault, ContentFault::PartName);
+    }
+}

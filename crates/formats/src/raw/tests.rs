@@ -1,4 +1,5 @@
 use super::*;
+use crate::git;
 use crate::note::NoteText;
 use crate::vectors::vector;
 use proptest::prelude::*;
@@ -13,6 +14,8 @@ fn documents() -> Vec<(Option<Kind>, Vec<u8>)> {
         .into_iter()
         .collect();
     all.push((Some(Kind::Summary), vector("ostree/collections.summary")));
+    all.push((Some(Kind::Summary), vector("ostree/flatpak.subsummary")));
+    all.push((Some(Kind::Index), vector("ostree/flatpak.summary.idx")));
     all.extend([20, 28, 32, 48, 64].map(|length| (Some(Kind::Digest), vec![0xa5; length])));
     all.extend([
         text(Kind::Checksums, &format!("{HEX}  a\n{HEX} *b\n")),
@@ -60,6 +63,9 @@ fn parsed_as(bytes: &[u8]) -> Vec<Kind> {
     let parsers = [
         (Kind::Summary, Summary::parse(bytes).is_ok()),
         (Kind::Commit, Commit::parse(bytes).is_ok()),
+        (Kind::Index, Index::parse(bytes).is_ok()),
+        (Kind::Git, git::Tag::parse(bytes).is_ok()),
+        (Kind::Git, git::Commit::parse(bytes).is_ok()),
         (Kind::Checksums, Checksums::parse(bytes).is_ok()),
         (Kind::Note, NoteText::parse(bytes).is_ok()),
     ];
