@@ -1,7 +1,9 @@
 //! Signatures as they come: taken apart, checked under one key, and written anew.
 
+use crate::receipt::hex;
 use crate::request::Material;
 use blake2::{Blake2b512, Digest as _};
+use chancery_formats::dsse::{Envelope, EnvelopeError, envelope_json};
 use chancery_formats::ed25519::{PublicKey, SignatureError};
 use chancery_formats::minisign::{MinisignError, MinisignSignature, NumberedKey};
 use chancery_formats::note::{KeyName, NoteError, NoteKey, NoteSignature, SignedNote};
@@ -45,6 +47,9 @@ pub enum FramedError {
     /// A signed note.
     #[error(transparent)]
     Note(#[from] NoteError),
+    /// A DSSE envelope.
+    #[error(transparent)]
+    Dsse(#[from] EnvelopeError),
     /// A bare signature.
     #[error(transparent)]
     Bare(#[from] SignatureError),
@@ -66,6 +71,18 @@ pub fn open(construction: Construction, material: &Material, name: &str, key: &P
     match construction.framing() {
         Framing::Sshsig => open_sshsig(construction, material, key, text()?),
         Framing::Openpgp => open_openpgp(material, key, framed).and_then(|found| found.ok_or_else(form)),
+        Framing::Dsse => {
+            let Material::Statement(statement) = material else { return Err(form()) };
+            let envelope = Envelope::parse(framed)?;
+            if envelope.verify(key.as_bytes())? != *statement {
+                return Err(form());
+            }
+            let tbs = statement.pae();
+            let good = |s: &[u8; 64]| key.verify(&tbs, s).is_ok();
+            let raw = envelope.signatures.iter().filter_map(|s| s.signature.as_slice().try_into().ok()).find(good).ok_or_else(form)?;
+            let anew = envelope_json(statement, &hex(&key.key_id()), &raw)?;
+            Ok(bare(anew.into_bytes(), raw, &tbs))
+        }
         Framing::Minisign => {
             let digest: [u8; 64] = match material {
                 Material::Blake2b(digest) => *digest,

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use chancery_formats::checksums::Checksums;
+use chancery_formats::dsse::Statement;
 use chancery_formats::openpgp::HashState;
 use chancery_formats::ostree::{Index, commit::Commit, summary::Summary};
 use chancery_formats::sshsig::{self, HashAlgorithm, SshsigError};
-use chancery_formats::{Construction, ContentError, git, note, raw, signify};
+use chancery_formats::{Construction, ContentError, git, note, raw, signify, tuf};
 use chancery_proto::v1;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -48,6 +49,8 @@ pub enum Material {
     Blake2b([u8; 64]),
     /// The state of the hash of the file, for `openpgp-detached`.
     HashState(HashState),
+    /// Names and digests, for `dsse`; the key host writes the statement.
+    Statement(Statement),
 }
 
 /// Why a request cannot be made. The same input gives the same answer, except for [`RequestError::Random`].
@@ -155,6 +158,15 @@ impl Request {
                 length: state.length,
                 tail: Bytes::copy_from_slice(&state.tail),
             }),
+            Material::Statement(statement) => Wire::Statement(v1::Statement {
+                subjects: statement
+                    .subjects()
+                    .iter()
+                    .map(|s| v1::StatementSubject { name: s.name.clone(), sha256: Bytes::copy_from_slice(&s.sha256) })
+                    .collect(),
+                predicate_type: statement.predicate_type().to_owned(),
+                predicate: statement.predicate().clone().into_iter().collect(),
+            }),
         };
         v1::SignHeader {
             request_id: Bytes::copy_from_slice(&self.id.0),
@@ -191,8 +203,12 @@ fn check(construction: Construction, material: &Material) -> Result<(), RequestE
         (Construction::Sshsig, Material::Sshsig { namespace, algorithm, digest }) => {
             return sshsig::tbs(namespace, *algorithm, digest).map(drop).map_err(RequestError::Sshsig);
         }
-        (Construction::Minisign, Material::Blake2b(_)) | (OpenpgpDetached, Material::HashState(_)) => return Ok(()),
-        (Construction::Sshsig | Construction::Minisign | OpenpgpDetached, _) => return Err(RequestError::NeedsDigest(construction)),
+        (Construction::Minisign, Material::Blake2b(_))
+        | (OpenpgpDetached, Material::HashState(_))
+        | (Construction::Dsse, Material::Statement(_)) => return Ok(()),
+        (Construction::Sshsig | Construction::Minisign | Construction::Dsse | OpenpgpDetached, _) => {
+            return Err(RequestError::NeedsDigest(construction));
+        }
         (_, Material::Content { bytes, .. }) => bytes,
         _ => return Err(RequestError::NeedsContent(construction)),
     };
@@ -204,6 +220,7 @@ fn check(construction: Construction, material: &Material) -> Result<(), RequestE
         GitTagSshsig | GitTagOpenpgp => git::Tag::parse(content).map(drop),
         GitCommitSshsig | GitCommitOpenpgp => git::Commit::parse(content).map(drop),
         SignedNote => note::NoteText::parse(content).map(drop),
+        Construction::Tuf => tuf::Metadata::parse(content).map(drop),
         Construction::Signify => signify::check(content),
         Construction::RawEd25519 => raw::check(content),
         _ => Ok(()),

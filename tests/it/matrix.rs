@@ -33,7 +33,7 @@ enum Verifier {
 /// What is asked of a verifier. All but the first must be refused.
 const COLUMNS: [&str; 6] = ["good", "flipped bit", "truncated", "other key", "other content", "other namespace"];
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 19] = [
     Row { construction: "sshsig", kind: "sshsig", key: "ssh", other: "ssh2", verifier: Verifier::SshKeygen },
     Row { construction: "sshsig", kind: "sshsig", key: "ssh", other: "ssh2", verifier: Verifier::Chancery },
     Row { construction: "openpgp-detached", kind: "openpgp", key: "pgp", other: "pgp2", verifier: Verifier::Gpg },
@@ -49,6 +49,8 @@ const ROWS: [Row; 17] = [
     Row { construction: "checksums/minisign", kind: "checksums", key: "sums-mini", other: "mini2", verifier: Verifier::Minisign },
     Row { construction: "checksums/signify", kind: "checksums", key: "sums-sify", other: "sify2", verifier: Verifier::Signify },
     Row { construction: "signed-note", kind: "signed-note", key: "note", other: "ssh2", verifier: Verifier::Chancery },
+    Row { construction: "tuf", kind: "tuf", key: "tuf", other: "ssh2", verifier: Verifier::Openssl },
+    Row { construction: "tuf", kind: "tuf", key: "tuf", other: "ssh2", verifier: Verifier::Chancery },
     Row { construction: "raw-ed25519", kind: "raw-ed25519", key: "raw", other: "ssh2", verifier: Verifier::Openssl },
     Row { construction: "raw-ed25519", kind: "raw-ed25519", key: "raw", other: "ssh2", verifier: Verifier::Chancery },
 ];
@@ -95,6 +97,7 @@ fn host() -> KeyHost {
         ("sums-mini", "checksums/minisign", "names = [\"tool-*\"]"),
         ("sums-sify", "checksums/signify", "names = [\"tool-*\"]"),
         ("note", "signed-note", ""),
+        ("tuf", "tuf", "names = [\"timestamp\"]"),
         ("raw", "raw-ed25519", ""),
     ];
     let others = [("ssh2", "sshsig"), ("pgp2", "openpgp-detached"), ("mini2", "minisign"), ("sify2", "signify")];
@@ -118,6 +121,15 @@ fn host() -> KeyHost {
 fn content(row: &Row, text: &str) -> Vec<u8> {
     match row.kind {
         "raw-ed25519" => [b"\0\x01raw bytes ".as_slice(), text.as_bytes()].concat(),
+        "tuf" => {
+            let version = if text == CONTENT { 1 } else { 2 };
+            let meta = "{\"snapshot.json\":{\"version\":1}}";
+            let expires = "2030-01-01T00:00:00Z";
+            let json = format!(
+                "{{\"_type\":\"timestamp\",\"expires\":\"{expires}\",\"meta\":{meta},\"spec_version\":\"1.0.31\",\"version\":{version}}}"
+            );
+            json.into_bytes()
+        }
         "signed-note" => format!("a note about\n{text}").into_bytes(),
         _ => text.as_bytes().to_vec(),
     }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod attest;
 mod dropin;
 mod enroll;
 mod error;
@@ -56,6 +57,8 @@ enum Command {
     EnrollRequest(enroll::Enroll),
     /// Have files signed
     Sign(sign::Sign),
+    /// Have a statement about files signed: in-toto, in a DSSE envelope
+    Attest(attest::Attest),
     /// Have the summary or a commit of an OSTree repository signed
     #[command(subcommand)]
     Ostree(ostree::Ostree),
@@ -103,6 +106,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Gpg(Foreign { arguments }) => return ended(gpg::run(&cli.global, &arguments), output),
         Command::EnrollRequest(command) => command.run(output),
         Command::Sign(command) => command.run(&cli.global, output),
+        Command::Attest(command) => command.run(&cli.global, output),
         Command::Ostree(command) => command.run(&cli.global, output),
         Command::Verify(command) => command.run(&cli.global, output),
         Command::Status(command) => command.run(&cli.global, output),

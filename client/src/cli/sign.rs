@@ -60,6 +60,8 @@ enum Kind {
     Checksums,
     /// The signature line of a C2SP signed note
     SignedNote,
+    /// 64 bytes of pure Ed25519 over the `signed` part of TUF metadata, in canonical JSON
+    Tuf,
     /// 64 bytes of pure Ed25519 over the file
     RawEd25519,
 }
@@ -73,6 +75,7 @@ impl Kind {
             Self::Minisign => Construction::Minisign,
             Self::Signify => Construction::Signify,
             Self::SignedNote => Construction::SignedNote,
+            Self::Tuf => Construction::Tuf,
             Self::RawEd25519 => Construction::RawEd25519,
             Self::Checksums => {
                 let found = pinned.iter().find_map(|key| key.construction_of("checksums"));

@@ -11,7 +11,7 @@ use chancery_formats::ed25519::PublicKey;
 use chancery_formats::minisign::NumberedKey;
 use chancery_tlog::VerifierKey;
 use clap::{Args, Subcommand};
-use files::{Checksums, File, GitObject, Kind};
+use files::{Attestation, Checksums, File, GitObject, Kind};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,10 @@ const FILE_HELP: &str = "Example:
   chancery verify sshsig tool-1.0.tar.gz --signature tool-1.0.tar.gz.sig --public-key release.pub
   chancery verify openpgp tool-1.0.tar.gz --key release-pgp --receipt tool-1.0.tar.gz.asc.tlog-proof
   chancery verify minisign tool-1.0.tar.gz --public-key minisign.pub";
+const ATTESTATION_HELP: &str = "Every file must be one that the statement is about, with the digest that it states.
+
+Example:
+  chancery verify attestation tool-1.0.intoto.json tool-1.0.tar.gz --key attest";
 const GIT_HELP: &str = "Reads a raw object, signature included, as `git cat-file tag v1.0` and `git cat-file commit HEAD` print it.
 
 Example:
@@ -50,6 +54,12 @@ pub(crate) enum Verify {
     /// Verify the signature line of a C2SP signed note
     #[command(after_help = FILE_HELP)]
     SignedNote(File),
+    /// Verify a statement about files, in a DSSE envelope or a sigstore bundle
+    #[command(after_help = ATTESTATION_HELP)]
+    Attestation(Attestation),
+    /// Verify 64 bytes of Ed25519 over TUF metadata
+    #[command(after_help = FILE_HELP)]
+    Tuf(File),
     /// Verify 64 bytes of Ed25519 over a file
     #[command(after_help = FILE_HELP)]
     RawEd25519(File),
@@ -131,6 +141,8 @@ impl Verify {
             Self::Minisign(file) => (&file.trust, file.verify(Construction::Minisign, global)?),
             Self::Signify(file) => (&file.trust, file.verify(Construction::Signify, global)?),
             Self::SignedNote(file) => (&file.trust, file.verify(Construction::SignedNote, global)?),
+            Self::Attestation(command) => (&command.trust, command.verify(global)?),
+            Self::Tuf(file) => (&file.trust, file.verify(Construction::Tuf, global)?),
             Self::RawEd25519(file) => (&file.trust, file.verify(Construction::RawEd25519, global)?),
             Self::Checksums(list) => (&list.file.trust, list.verify(global)?),
             Self::GitTag(object) => (&object.trust, object.verify(Kind::Tag, global)?),

@@ -47,6 +47,10 @@ pub enum Construction {
     GitCommitOpenpgp,
     /// `signed-note`: a C2SP signed note: the line that is added to the note.
     SignedNote,
+    /// `dsse`: an in-toto statement that the key host writes, in a DSSE envelope; the whole envelope.
+    Dsse,
+    /// `tuf`: pure Ed25519 over the `signed` part of TUF metadata; 64 bytes.
+    Tuf,
     /// `raw-ed25519`: pure Ed25519 over any bytes that no other construction signs; 64 bytes.
     RawEd25519,
 }
@@ -67,13 +71,17 @@ pub enum Framing {
     Signify,
     /// C2SP signed-note.
     Note,
+    /// DSSE version 1.
+    Dsse,
+    /// TUF metadata: the content itself is signed.
+    Tuf,
     /// The content itself is signed, whatever it is.
     Raw,
 }
 
 impl Construction {
     /// All constructions, in the order in which they are listed to people.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::OstreeSummaryEd25519,
         Self::OstreeCommitEd25519,
         Self::Sshsig,
@@ -93,6 +101,8 @@ impl Construction {
         Self::GitCommitSshsig,
         Self::GitCommitOpenpgp,
         Self::SignedNote,
+        Self::Dsse,
+        Self::Tuf,
         Self::RawEd25519,
     ];
 
@@ -119,6 +129,8 @@ impl Construction {
             Self::GitCommitSshsig => "git-commit/sshsig",
             Self::GitCommitOpenpgp => "git-commit/openpgp",
             Self::SignedNote => "signed-note",
+            Self::Dsse => "dsse",
+            Self::Tuf => "tuf",
             Self::RawEd25519 => "raw-ed25519",
         }
     }
@@ -146,6 +158,8 @@ impl Construction {
             Self::Minisign | Self::ChecksumsMinisign => Framing::Minisign,
             Self::Signify | Self::ChecksumsSignify => Framing::Signify,
             Self::SignedNote => Framing::Note,
+            Self::Dsse => Framing::Dsse,
+            Self::Tuf => Framing::Tuf,
             Self::RawEd25519 => Framing::Raw,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::gvariant;
 use crate::raw::Kind;
+use crate::tuf;
 use std::fmt;
 
 /// Content that is not strictly what it was said to be. Sending the same bytes again gives the same answer.
@@ -30,6 +31,8 @@ pub enum Document {
     GitCommit,
     /// A `summary.sig` or `.commitmeta`.
     SignatureSet,
+    /// The signed part of TUF metadata.
+    Tuf,
     /// Flatpak's `summary.idx`.
     Index,
     /// A list of checksums, such as `SHA256SUMS`.
@@ -80,6 +83,9 @@ pub enum ContentFault {
     /// The name of a part of an index is empty, too long, or has characters outside `A-Z a-z 0-9 . _ -`.
     #[error("has a malformed name of a part")]
     PartName,
+    /// The bytes are not the canonical JSON of a TUF role.
+    #[error("{0}")]
+    Tuf(tuf::Fault),
     /// An object is not as git writes it for a signing program.
     #[error("has {what}")]
     Git {
@@ -153,6 +159,7 @@ impl fmt::Display for Document {
             Self::GitCommit => "the commit object",
             Self::Note => "the note",
             Self::Index => "the index",
+            Self::Tuf => "the TUF metadata",
             Self::SignatureSet => "the signature file",
             Self::Bytes => "the content",
         })

@@ -8,9 +8,11 @@
 pub mod checksums;
 mod construction;
 mod content;
+pub mod dsse;
 pub mod ed25519;
 pub mod git;
 pub mod gvariant;
+mod hex;
 pub mod minisign;
 pub mod note;
 mod numbered;
@@ -21,6 +23,7 @@ pub mod signify;
 mod ssh;
 pub mod sshsig;
 mod text;
+pub mod tuf;
 #[cfg(test)]
 mod vectors;
 

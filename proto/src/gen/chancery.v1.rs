@@ -1,12 +1,12 @@
 /// One message of a Sign call.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SignRequest {
     #[prost(oneof = "sign_request::Part", tags = "1, 2")]
     pub part: ::core::option::Option<sign_request::Part>,
 }
 /// Nested message and enum types in `SignRequest`.
 pub mod sign_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Part {
         /// First message, and only the first.
         #[prost(message, tag = "1")]
@@ -17,7 +17,7 @@ pub mod sign_request {
     }
 }
 /// Names what is to be signed, and how.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SignHeader {
     /// 16 random bytes, chosen once for each thing to be signed and sent again with a retry. The same id with the same
     /// request returns the recorded outcome, without a second entry; with another request it is refused.
@@ -32,12 +32,12 @@ pub struct SignHeader {
     /// What is signed, in the publisher's terms: the name of a repository, of a release, of a file.
     #[prost(string, tag = "4")]
     pub subject: ::prost::alloc::string::String,
-    #[prost(oneof = "sign_header::Payload", tags = "5, 6, 7, 8")]
+    #[prost(oneof = "sign_header::Payload", tags = "5, 6, 7, 8, 9")]
     pub payload: ::core::option::Option<sign_header::Payload>,
 }
 /// Nested message and enum types in `SignHeader`.
 pub mod sign_header {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Payload {
         /// The content follows in chunks.
         #[prost(message, tag = "5")]
@@ -51,6 +51,9 @@ pub mod sign_header {
         /// The state of a hash stands for the content, which is not sent. Only for "openpgp-detached".
         #[prost(message, tag = "8")]
         HashState(super::HashState),
+        /// The key host writes the statement. Only for "dsse".
+        #[prost(message, tag = "9")]
+        Statement(super::Statement),
     }
 }
 /// Announces content.
@@ -92,6 +95,32 @@ pub struct HashState {
     #[prost(bytes = "bytes", tag = "4")]
     pub tail: ::prost::bytes::Bytes,
 }
+/// What an in-toto Statement v1 says.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Statement {
+    /// The files it is about: 1 to 1,024.
+    #[prost(message, repeated, tag = "1")]
+    pub subjects: ::prost::alloc::vec::Vec<StatementSubject>,
+    /// A URI that says what kind of thing is stated of them.
+    #[prost(string, tag = "2")]
+    pub predicate_type: ::prost::alloc::string::String,
+    /// What is stated: names and values.
+    #[prost(map = "string, string", tag = "3")]
+    pub predicate: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// A file that a statement is about.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatementSubject {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Its SHA-256, 32 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub sha256: ::prost::bytes::Bytes,
+}
 /// A released signature.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignResponse {
@@ -131,7 +160,7 @@ pub struct Refusal {
     pub retry: bool,
 }
 /// One request of a SignBatch stream.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SignBatchRequest {
     /// Chosen by the client; the reply carries it. Unique among the requests that have no reply yet.
     #[prost(uint64, tag = "1")]

@@ -104,6 +104,28 @@ pub enum Payload {
     Blake2b([[u8; 32]; 2]),
     /// The state of a hash that has taken in the whole content, for `openpgp-detached`.
     HashState(HashState),
+    /// Names and digests, for `dsse`.
+    Statement(Statement),
+}
+
+/// What an in-toto statement says. Checked by the keeper, which writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// The files it is about.
+    pub subjects: Vec<StatementSubject>,
+    /// A URI that says what kind of thing is stated of them.
+    pub predicate_type: String,
+    /// What is stated: names and values, in the order of the names.
+    pub predicate: Vec<(String, String)>,
+}
+
+/// A file that a statement is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementSubject {
+    /// Its name.
+    pub name: String,
+    /// Its SHA-256.
+    pub sha256: [u8; 32],
 }
 
 /// The state of a SHA-2 hash. Checked by the keeper before it is used.

@@ -4,7 +4,7 @@ use crate::identity::IdentityError;
 use bytes::Bytes;
 use chancery_channel::{
     Digest, DigestAlgorithm, HashState, KeyDescription, KeyState, Namespace, Payload, Principal, Refusal, RefusalKind, RequestId,
-    SignRequest,
+    SignRequest, Statement, StatementSubject,
 };
 use chancery_proto::v1;
 use prost::Message as _;
@@ -50,12 +50,16 @@ pub fn request(principal: Principal, header: v1::SignHeader) -> Result<SignReque
             _ => return Err(wrong("blake2b", "must be 64 bytes")),
         },
         v1::sign_header::Payload::HashState(state) => hash_state(state)?,
+        v1::sign_header::Payload::Statement(statement) => statement_payload(statement)?,
     };
     Ok(SignRequest { request_id: RequestId(id), principal, key, construction, subject, payload })
 }
 
 /// More is never hashed by a block of SHA-2.
 const TAIL_MAX: usize = 127;
+const STATEMENT_SUBJECTS: usize = 1024;
+const STATEMENT_TEXT: usize = 1024;
+const STATEMENT_FIELDS: usize = 64;
 
 fn algorithm(field: &'static str, name: &str) -> Result<DigestAlgorithm, WireError> {
     match name {
@@ -75,6 +79,27 @@ fn hash_state(state: v1::HashState) -> Result<Payload, WireError> {
         return Err(wrong("hash_state.tail", "must be shorter than a block of the hash"));
     }
     Ok(Payload::HashState(HashState { algorithm, words: state.words.to_vec(), length: state.length, tail: state.tail.to_vec() }))
+}
+
+/// Whether it makes a statement is the keeper's to find out; here it is bounded.
+fn statement_payload(statement: v1::Statement) -> Result<Payload, WireError> {
+    let too_long = |text: &str| text.len() > STATEMENT_TEXT;
+    if statement.subjects.len() > STATEMENT_SUBJECTS || statement.subjects.iter().any(|s| too_long(&s.name)) {
+        return Err(wrong("statement.subjects", "are too many, or one has too long a name"));
+    }
+    let long = statement.predicate.iter().any(|(name, value)| too_long(name) || too_long(value));
+    if statement.predicate.len() > STATEMENT_FIELDS || long || too_long(&statement.predicate_type) {
+        return Err(wrong("statement.predicate", "has too many or too long fields"));
+    }
+    let subject = |s: v1::StatementSubject| {
+        let sha256 = s.sha256.as_ref().try_into().map_err(|_| wrong("statement.subjects.sha256", "must be 32 bytes"))?;
+        Ok(StatementSubject { name: s.name, sha256 })
+    };
+    let subjects = statement.subjects.into_iter().map(subject).collect::<Result<_, WireError>>()?;
+    // In one order, so that a retry is the same request.
+    let mut predicate: Vec<_> = statement.predicate.into_iter().collect();
+    predicate.sort_unstable();
+    Ok(Payload::Statement(Statement { subjects, predicate_type: statement.predicate_type, predicate }))
 }
 
 fn sshsig_payload(sshsig: v1::SshsigDigest) -> Result<Payload, WireError> {

@@ -4,11 +4,12 @@ use super::super::error::CliError;
 use super::super::hash::{Progress, material, total};
 use super::super::{Global, session};
 use super::{Found, Trust};
-use chancery::{Construction, FramedError, HashAlgorithm, Material, open};
+use chancery::{Construction, FramedError, HashAlgorithm, Material, Opened, open};
 use chancery_formats::openpgp::{Hash, Signature};
 use chancery_formats::sshsig::SshSignature;
 use chancery_formats::{ContentError, checksums, git};
 use clap::Args;
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -32,6 +33,17 @@ pub(crate) struct Checksums {
     /// What kind of signature it is
     #[arg(long = "as", value_name = "KIND", default_value = "sshsig", value_parser = ["sshsig", "openpgp", "minisign", "signify"])]
     kind: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Attestation {
+    /// The envelope or bundle
+    envelope: PathBuf,
+    /// Files that it must be about
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) trust: Trust,
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +98,36 @@ impl Checksums {
         let bytes = session::read_small(&self.file.file)?;
         checksums::Checksums::parse(&bytes).map_err(|source| unusable(&self.file.file, source))?;
         Ok(found)
+    }
+}
+
+impl Attestation {
+    pub(super) fn verify(&self, global: &Global) -> Result<Found, CliError> {
+        let keys = self.trust.keys(global)?;
+        let what = self.envelope.display().to_string();
+        let framed = |source| CliError::Framed { what: what.clone(), source };
+        let bytes = session::read_small(&self.envelope)?;
+        let envelope = super::super::attest::read_envelope(&bytes).map_err(framed)?;
+        let mut error = FramedError::Form(Construction::Dsse);
+        for by in keys {
+            let statement = match envelope.verify(by.as_bytes()) {
+                Ok(statement) => statement,
+                Err(e) => {
+                    error = e.into();
+                    continue;
+                }
+            };
+            for file in super::super::attest::subjects(&self.files)? {
+                if !statement.subjects().contains(&file) {
+                    return Err(CliError::NotSigned { what: file.name, by: format!("the statement in {what}") });
+                }
+            }
+            let tbs_sha256 = Sha256::digest(statement.pae()).into();
+            let opened = Opened { framed: bytes, raw: [0; 64], tbs_sha256, time: None, comment: None };
+            let what = format!("{what}, a statement ({}) about {} files,", statement.predicate_type(), statement.subjects().len());
+            return Ok(Found { what, by, construction: Construction::Dsse, opened });
+        }
+        Err(framed(error))
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn sign(
     let content = match request.payload {
         Payload::Content { len, .. } if len > limits.max_content => return Err(wire::status(too_large(len, limits.max_content))),
         Payload::Content { len, .. } => Some(len),
-        Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) => None,
+        Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => None,
     };
     let request_id = request.request_id;
     let outcome = ask(link, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request }).await;

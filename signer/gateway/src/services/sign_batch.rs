@@ -146,10 +146,10 @@ fn check_content<'a>(limits: &CallLimits, payload: &Payload, content: &'a [u8]) 
             Err(invalid("length-mismatch", &format!("the content has {have} bytes, {len} were declared")))
         }
         Payload::Content { .. } => Ok(Some(content)),
-        Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) if have > 0 => {
+        Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) if have > 0 => {
             Err(invalid("payload-mismatch", "a digest stands for the content: send none"))
         }
-        Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) => Ok(None),
+        Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => Ok(None),
     }
 }
 

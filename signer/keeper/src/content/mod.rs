@@ -2,9 +2,10 @@
 
 mod said;
 
-pub(crate) use said::to_formats;
+pub(crate) use said::{to_formats, to_statement};
 
 use chancery_channel::{Namespace, Payload, SignRequest};
+use chancery_formats::dsse::StatementError;
 use chancery_formats::minisign::{MinisignError, TrustedComment};
 use chancery_formats::openpgp::StateError as HashStateError;
 use chancery_formats::{Construction, ContentError, Framing};
@@ -104,6 +105,9 @@ pub enum UnfitFault {
     /// The state of the hash cannot be that of any content.
     #[error("the state of the hash cannot be used")]
     HashState(#[source] HashStateError),
+    /// The statement cannot be made.
+    #[error("no statement can be made of this")]
+    Statement(#[source] StatementError),
     /// The subject cannot be the name of a file in a minisign signature.
     #[error("the subject cannot be the name of the file in the trusted comment; choose another subject")]
     FileName(#[source] MinisignError),
@@ -118,6 +122,7 @@ impl UnfitFault {
             Self::Malformed(_) => "content-malformed",
             Self::WrongPayload { .. } => "payload-mismatch",
             Self::HashState(_) => "hash-state-malformed",
+            Self::Statement(_) => "statement-malformed",
             Self::FileName(_) => "file-name-unusable",
         }
     }
@@ -147,6 +152,7 @@ fn facts(request: &SignRequest, content: &Content) -> Result<Facts, UnfitFault> 
         }
         (Wanted::Blake2b, Payload::Blake2b(_)) => Ok(said::nothing()),
         (Wanted::HashState, Payload::HashState(state)) => said::hash_state(state),
+        (Wanted::Statement, Payload::Statement(statement)) => said::statement(statement),
         (wanted, _) => Err(UnfitFault::WrongPayload { construction, wanted: wanted.words() }),
     }
 }
@@ -164,6 +170,7 @@ enum Wanted {
     Digest,
     Blake2b,
     HashState,
+    Statement,
 }
 
 impl Wanted {
@@ -173,6 +180,7 @@ impl Wanted {
             Self::Digest => "a digest",
             Self::Blake2b => "a BLAKE2b digest",
             Self::HashState => "the state of a hash",
+            Self::Statement => "names and digests",
         }
     }
 }
@@ -182,6 +190,7 @@ const fn wanted(construction: Construction) -> Wanted {
         Construction::Sshsig => Wanted::Digest,
         Construction::Minisign => Wanted::Blake2b,
         Construction::OpenpgpDetached => Wanted::HashState,
+        Construction::Dsse => Wanted::Statement,
         _ => Wanted::Content,
     }
 }

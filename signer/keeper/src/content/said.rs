@@ -1,10 +1,11 @@
 //! What content says, as its construction reads it.
 
 use super::{Content, Facts, SummaryRef, UnfitFault};
-use chancery_channel::{DigestAlgorithm, HashState};
+use chancery_channel::{DigestAlgorithm, HashState, Statement, StatementSubject};
 use chancery_formats::checksums::Checksums;
+use chancery_formats::dsse::{self, StatementError};
 use chancery_formats::ostree::{self, Commit, Index, Summary};
-use chancery_formats::{Construction, ContentError, git, note, openpgp, raw, signify};
+use chancery_formats::{Construction, ContentError, git, note, openpgp, raw, signify, tuf};
 
 /// Reads content whose digest is the declared one.
 pub(super) fn content(construction: Construction, content: &Content) -> Result<Facts, UnfitFault> {
@@ -19,6 +20,7 @@ pub(super) fn content(construction: Construction, content: &Content) -> Result<F
         | Construction::ChecksumsSignify => checksums(bytes),
         Construction::GitTagSshsig | Construction::GitTagOpenpgp => tag(bytes),
         Construction::GitCommitSshsig | Construction::GitCommitOpenpgp => git_commit(bytes),
+        Construction::Tuf => tuf_role(bytes),
         Construction::SignedNote => note::NoteText::parse(bytes).map(|_| nothing()),
         Construction::Signify => signify::check(bytes).map(|()| nothing()),
         // The rest are made from digests, and none of them comes here.
@@ -47,6 +49,36 @@ pub(crate) fn to_formats(state: &HashState) -> openpgp::HashState {
         DigestAlgorithm::Sha512 => openpgp::Hash::Sha512,
     };
     openpgp::HashState { hash, words: state.words.clone(), length: state.length, tail: state.tail.clone() }
+}
+
+/// A statement names files, each of which a grant must allow.
+pub(super) fn statement(statement: &Statement) -> Result<Facts, UnfitFault> {
+    let statement = to_statement(statement).map_err(UnfitFault::Statement)?;
+    let names = statement.subjects().iter().map(|s| s.name.clone()).collect();
+    let files = statement.subjects().iter().map(|s| ("file", format!("{} {}", crate::text::hex(&s.sha256), s.name)));
+    let said = [("predicate-type", statement.predicate_type().to_owned())].into_iter().chain(files);
+    let said = said.chain(statement.predicate().iter().map(|(name, value)| ("predicate", format!("{name} {value}")))).collect();
+    Ok(Facts::Said { names, time: None, said })
+}
+
+/// The same statement in the words of the formats, which write it.
+pub(crate) fn to_statement(statement: &Statement) -> Result<dsse::Statement, StatementError> {
+    let subject = |s: &StatementSubject| dsse::Subject { name: s.name.clone(), sha256: s.sha256, sha512: None };
+    let subjects = statement.subjects.iter().map(subject).collect();
+    dsse::Statement::new(subjects, &statement.predicate_type, statement.predicate.iter().cloned().collect())
+}
+
+fn tuf_role(bytes: &[u8]) -> Result<Facts, ContentError> {
+    let metadata = tuf::Metadata::parse(bytes)?;
+    let role = match metadata.role {
+        tuf::Role::Root(_) => "root",
+        tuf::Role::Timestamp(_) => "timestamp",
+        tuf::Role::Snapshot(_) => "snapshot",
+        tuf::Role::Targets(_) => "targets",
+    };
+    let said =
+        vec![("role", role.to_owned()), ("version", metadata.version.to_string()), ("expires", metadata.expires.as_str().to_owned())];
+    Ok(Facts::Said { names: vec![role.to_owned()], time: None, said })
 }
 
 fn summary(bytes: &[u8]) -> Result<Facts, ContentError> {

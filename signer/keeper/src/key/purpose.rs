@@ -80,7 +80,7 @@ pub(crate) const fn has_refs(construction: Construction) -> bool {
 
 /// Whether the content of a construction has names that a grant must allow: of a tag, of files, of a role.
 pub(crate) fn has_names(construction: Construction) -> bool {
-    matches!(construction.family(), "git-tag" | "checksums" | "flatpak-index")
+    matches!(construction.family(), "git-tag" | "checksums" | "flatpak-index" | "dsse" | "tuf")
 }
 
 /// The constructions that a person means by a name: one, or all of a family (`ostree-summary`).

@@ -1,13 +1,13 @@
 //! What each construction signs, and what a signature looks like outside.
 
-use crate::content::{Checked, to_formats, trusted_comment};
+use crate::content::{Checked, to_formats, to_statement, trusted_comment};
 use crate::policy::Permit;
 use blake2::{Blake2b512, Digest as _};
-use chancery_channel::{DigestAlgorithm, Payload, SignRequest};
+use chancery_channel::{DigestAlgorithm, Payload, SignRequest, Statement};
 use chancery_formats::ed25519::PublicKey;
 use chancery_formats::openpgp::{Hash, Hasher, Unsigned};
 use chancery_formats::sshsig::{self, HashAlgorithm};
-use chancery_formats::{Construction, Framing, minisign, note, openpgp, signify};
+use chancery_formats::{Construction, Framing, dsse, minisign, note, openpgp, signify};
 use sha2::Sha512;
 
 /// The key that is to sign, as formats name it.
@@ -24,7 +24,7 @@ pub(super) fn signer(permit: &Permit) -> Signer {
 #[expect(clippy::option_option, reason = "the outer one is whether it can be made, the inner one whether it is not the content")]
 pub(super) fn tbs(construction: Construction, checked: &Checked, signer: &Signer, time: u64) -> Option<Option<Vec<u8>>> {
     match (construction.framing(), &checked.request().payload) {
-        (Framing::Ed25519 | Framing::Signify | Framing::Note | Framing::Raw, Payload::Content { .. }) => Some(None),
+        (Framing::Ed25519 | Framing::Signify | Framing::Note | Framing::Tuf | Framing::Raw, Payload::Content { .. }) => Some(None),
         (Framing::Sshsig, _) => {
             let (namespace, algorithm, digest) = sshsig_parts(checked)?;
             sshsig::tbs(namespace, algorithm, &digest).ok().map(Some)
@@ -33,6 +33,7 @@ pub(super) fn tbs(construction: Construction, checked: &Checked, signer: &Signer
             let hasher = document(checked)?;
             Some(Some(unsigned(signer, hasher.hash(), time).tbs(hasher)))
         }
+        (Framing::Dsse, Payload::Statement(statement)) => to_statement(statement).ok().map(|s| Some(s.pae())),
         (Framing::Minisign, Payload::Blake2b(digest)) => Some(Some(digest.as_flattened().to_vec())),
         (Framing::Minisign, Payload::Content { .. }) => Some(Some(Blake2b512::digest(checked.content()).to_vec())),
         _ => None,
@@ -64,6 +65,10 @@ pub(super) fn frame(checked: &Checked, signer: &Signer, time: u64, tbs: &[u8], s
             Ok(comment) => minisign::frame(&public, signature, &comment, second).into_bytes(),
             Err(_) => bare(),
         },
+        (Framing::Dsse, _) => match &request.payload {
+            Payload::Statement(statement) => envelope(statement, &public, signature).unwrap_or_else(bare),
+            _ => bare(),
+        },
         (Framing::Signify, _) => match signify::KeyName::new(request.key.as_str()) {
             Ok(name) => signify::frame(&name, &public, signature).into_bytes(),
             Err(_) => bare(),
@@ -74,6 +79,12 @@ pub(super) fn frame(checked: &Checked, signer: &Signer, time: u64, tbs: &[u8], s
         },
         _ => bare(),
     }
+}
+
+/// The key's id in the envelope is its id in the request log.
+fn envelope(statement: &Statement, key: &PublicKey, signature: &[u8; 64]) -> Option<Vec<u8>> {
+    let statement = to_statement(statement).ok()?;
+    dsse::envelope_json(&statement, &crate::text::hex(&key.key_id()), signature).ok().map(String::into_bytes)
 }
 
 fn unsigned(signer: &Signer, hash: Hash, time: u64) -> Unsigned {

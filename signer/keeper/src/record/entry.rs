@@ -173,6 +173,7 @@ fn payload_text(payload: &Payload) -> String {
         }
         Payload::Blake2b(halves) => format!("blake2b:{}", Hex(halves.as_flattened())),
         Payload::HashState(state) => format!("hash state of {} bytes", state.length),
+        Payload::Statement(statement) => format!("statement about {} files", statement.subjects.len()),
     }
 }
 

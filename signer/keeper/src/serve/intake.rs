@@ -77,7 +77,7 @@ impl Intake {
             return self.outbox.answer(id, Answer::Refused(refusal));
         }
         match request.payload {
-            Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) => {
+            Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => {
                 decided.push(self.judge.judge(id, request, Content::none(), (self.now_ms)()))
             }
             Payload::Content { .. } => {
