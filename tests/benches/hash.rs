@@ -20,8 +20,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+/// A command and its arguments.
+type Words = &'static [&'static str];
+
 /// How a file is signed, and what only hashes it.
-const ROWS: [(&str, &[&str], &[&[&str]]); 4] = [
+const ROWS: [(&str, Words, &[Words]); 4] = [
     ("sshsig, SHA-512", &["--key", "ssh", "--as", "sshsig"], &[&["sha512sum"], &["openssl", "dgst", "-sha512"]]),
     ("sshsig, SHA-256", &["--key", "ssh", "--as", "sshsig", "--hash", "sha256"], &[&["sha256sum"], &["openssl", "dgst", "-sha256"]]),
     ("openpgp, SHA-512", &["--key", "pgp", "--as", "openpgp"], &[&["sha512sum"], &["openssl", "dgst", "-sha512"]]),

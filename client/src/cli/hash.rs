@@ -8,8 +8,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-const BUFFER: usize = 1024 * 1024;
+const BUFFER: usize = 256 * 1024;
+const BUFFERS: usize = 4;
 
 /// Shows how far reading has come; nothing at all when nobody sits at a terminal.
 pub(crate) struct Progress(ProgressBar);
@@ -78,19 +80,43 @@ pub(crate) fn material(
     })
 }
 
-fn read_through(mut file: impl Read, mut hashing: Hashing, progress: &Progress) -> io::Result<Hashing> {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hashing),
-            Ok(n) => {
-                hashing.update(buffer.get(..n).unwrap_or_default());
-                progress.0.inc(u64::try_from(n).unwrap_or(0));
+/// Hashes on this thread what another one reads, so that neither waits for the other. Two buffers go round between them.
+fn read_through(file: impl Read + Send, mut hashing: Hashing, progress: &Progress) -> io::Result<Hashing> {
+    let (full, filled) = sync_channel::<Vec<u8>>(BUFFERS);
+    let (empty, emptied) = sync_channel(BUFFERS);
+    std::thread::scope(|threads| {
+        let reader = threads.spawn(move || read_all(file, &full, &emptied));
+        for _ in 0..BUFFERS {
+            // The reader may have ended already, after a short file.
+            let _ = empty.send(vec![0; BUFFER]);
+        }
+        for buffer in filled {
+            hashing.update(&buffer);
+            progress.0.inc(u64::try_from(buffer.len()).unwrap_or(0));
+            let _ = empty.send(buffer);
+        }
+        drop(empty);
+        reader.join().unwrap_or_else(|_| Err(io::Error::other("the thread that reads has ended")))
+    })?;
+    Ok(hashing)
+}
+
+/// Reads to the end; a buffer comes back as long as what was read into it.
+fn read_all(mut file: impl Read, full: &SyncSender<Vec<u8>>, emptied: &Receiver<Vec<u8>>) -> io::Result<()> {
+    for mut buffer in emptied {
+        buffer.resize(BUFFER, 0);
+        let n = loop {
+            match file.read(&mut buffer) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
             }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
+        };
+        buffer.truncate(n);
+        if n == 0 || full.send(buffer).is_err() {
+            break;
         }
     }
+    Ok(())
 }
 
 /// The digest of what is in memory.

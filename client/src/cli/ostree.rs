@@ -39,14 +39,14 @@ Example:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ostree {
     /// Have the summary signed
-    #[command(after_help = SUMMARY_HELP)]
-    SignSummary(SignSummary),
+    #[command(name = "sign-summary", after_help = SUMMARY_HELP)]
+    Summary(SignSummary),
     /// Have Flatpak's index signed
-    #[command(after_help = INDEX_HELP)]
-    SignIndex(SignIndex),
+    #[command(name = "sign-index", after_help = INDEX_HELP)]
+    Index(SignIndex),
     /// Have a commit signed
-    #[command(after_help = COMMIT_HELP)]
-    SignCommit(SignCommit),
+    #[command(name = "sign-commit", after_help = COMMIT_HELP)]
+    Commit(SignCommit),
 }
 
 #[derive(Debug, Args)]
@@ -99,9 +99,9 @@ struct SignOptions {
 impl Ostree {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), CliError> {
         match self {
-            Self::SignSummary(command) => command.run(global, output),
-            Self::SignIndex(command) => command.run(global, output),
-            Self::SignCommit(command) => command.run(global, output),
+            Self::Summary(command) => command.run(global, output),
+            Self::Index(command) => command.run(global, output),
+            Self::Commit(command) => command.run(global, output),
         }
     }
 }
