@@ -1,6 +1,6 @@
-//! Killing either process under load.
+//! Killing either process under load, and stopping both.
 
-use crate::ledger::leaves_of;
+use crate::ledger::{leaves, leaves_of};
 use crate::outside::check_log;
 use crate::wire::{digest_header, sign};
 use chancery_proto::v1::SignResponse;
@@ -37,8 +37,35 @@ fn nothing_acknowledged_is_lost_when_the_gateway_is_killed() {
     killed_under_load(Victim::Gateway);
 }
 
+/// Ctrl-C at a terminal, and `systemctl stop`, signal all processes at once.
+#[test]
+fn a_signal_to_both_processes_lets_requests_end_and_records_the_stop() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut host = setup().start();
+        let load = Load::start(host.publisher("web1"), &host.endpoint());
+        let mut acknowledged = Vec::new();
+        load.take(100, &mut acknowledged);
+        // First the one that must not heed it.
+        KeyHost::signal(host.keeper_pid(), signal);
+        load.take(100, &mut acknowledged);
+        KeyHost::signal(host.gateway_pid(), signal);
+        assert_eq!(host.wait(), Some(0), "stopped in order by {signal:?}");
+        let stopped = leaves(&host.public(), &host.vkey());
+        assert_eq!(stopped.last().unwrap().kind.as_str(), "stop", "the keeper recorded that it stops");
+
+        host.serve();
+        load.endpoint.send_replace(host.endpoint());
+        load.finish(&mut acknowledged);
+        assert_each_has_its_entry(&acknowledged, &leaves_of(&mut host));
+    }
+}
+
+fn setup() -> Setup {
+    Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]")
+}
+
 fn killed_under_load(victim: Victim) {
-    let mut host = Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]").start();
+    let mut host = setup().start();
     let load = Load::start(host.publisher("web1"), &host.endpoint());
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {

@@ -132,6 +132,13 @@ pub enum CliError {
         #[source]
         source: io::Error,
     },
+    /// Signals that the gateway heeds would end the keeper too.
+    #[error("the kernel refuses to block signals")]
+    Signals {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Output.
     #[error("the result could not be printed")]
     Output(#[source] io::Error),

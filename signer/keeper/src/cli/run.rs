@@ -7,6 +7,7 @@ use crate::passphrase::{Passphrase, Source};
 use crate::record::Recorder;
 use crate::serve::{House, Limits, serve};
 use chancery_reqlog::{Log, LogConfig, OpenError};
+use nix::sys::signal::{SigSet, Signal};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -31,10 +32,18 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     for warning in policy.warnings().iter().chain(&policy.check_keys(&keys.descriptions())) {
         tracing::warn!("{warning}");
     }
+    leave_signals_to_the_gateway()?;
     let (recorder, reader, log_vkey, dropped_bytes) = open_log(&config, &keyring)?;
     drop(keyring);
     let limits = Limits { max_content: config.limits.max_content, spool: config.limits.spool, in_flight: config.limits.in_flight };
     Ok(serve(socket, House { policy, keys, recorder, reader, log_vkey, dropped_bytes, limits })?)
+}
+
+/// A Ctrl-C at a terminal, or a stop by systemd, goes to gateway and keeper alike. What is under way would be lost if the keeper heeded
+/// it: the gateway does, and closes the channel when it has drained. To be called before the first thread, which inherits it.
+fn leave_signals_to_the_gateway() -> Result<(), CliError> {
+    let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    signals.thread_block().map_err(|e| CliError::Signals { source: e.into() })
 }
 
 /// A log that contradicts itself or what others hold is not written any more; what is published is still served.
