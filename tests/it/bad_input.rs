@@ -10,6 +10,9 @@ use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, Issuer, KeyPair, PKCS_ED25519, SanType};
 use std::fs;
 use std::io::{Read as _, Write as _};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Identity};
 
@@ -228,5 +231,42 @@ fn the_same_request_is_recorded_once_and_another_under_its_id_is_refused() {
         let channel = publisher.connections(&host.endpoint(), 1).await.remove(0);
         let again = sign(channel, digest_header("tarballs", "prod", 50), vec![]).await.unwrap();
         assert_eq!((again.entry_index, again.signature), (first.entry_index, first.signature), "known again after a restart");
+    });
+}
+
+#[test]
+fn a_principal_that_announces_content_and_keeps_it_back_leaves_room_for_others() {
+    let host = Setup::new()
+        .key("release", "ostree-summary/ed25519")
+        .grant("web1", "release", &["ostree-summary/ed25519"], "prod", "refs = [\"os/**\"]")
+        .grant("web2", "release", &["ostree-summary/ed25519"], "prod", "refs = [\"os/**\"]")
+        .start();
+    let (greedy, other) = (host.publisher("web1"), host.publisher("web2"));
+    block_on(async {
+        let channel = greedy.connections(&host.endpoint(), 1).await.remove(0);
+        let mut announced = JoinSet::new();
+        let mut open = Vec::new();
+        for n in 0..20 {
+            let mut header = content_header("release", "ostree-summary/ed25519", "prod", &[n]);
+            let Some(Payload::Content(declared)) = &mut header.payload else { panic!() };
+            declared.length = 16 << 20;
+            let (parts, sent) = mpsc::channel(1);
+            parts.send(SignRequest { part: Some(Part::Header(header)) }).await.unwrap();
+            open.push(parts);
+            let mut client = SigningServiceClient::new(channel.clone());
+            announced.spawn(async move { client.sign(ReceiverStream::new(sent)).await.map(tonic::Response::into_inner) });
+        }
+        let refused = announced.join_next().await.unwrap().unwrap();
+        assert!(assert_refused(refused, Code::ResourceExhausted, "share-full", "your other requests").retry);
+
+        let asks = async |publisher: &Publisher, content: &[u8]| {
+            let channel = publisher.connections(&host.endpoint(), 1).await.remove(0);
+            let header = content_header("release", "ostree-summary/ed25519", "prod", content);
+            sign(channel, header, vec![content.to_vec()]).await
+        };
+        assert_refused(asks(&other, b"no summary").await, Code::InvalidArgument, "content-malformed", "at byte");
+        drop(open);
+        while announced.join_next().await.is_some() {}
+        assert_refused(asks(&greedy, b"none either").await, Code::InvalidArgument, "content-malformed", "at byte");
     });
 }

@@ -5,28 +5,28 @@ use super::{KeeperState, OUTGOING_MAX, Shared};
 use chancery_channel::{FrameError, FromKeeper, split};
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedReadHalf;
 
 /// Writes until the link hangs up or the keeper is gone. Dropping the socket then tells the keeper that nothing more comes.
-pub(super) async fn write(mut socket: OwnedWriteHalf, shared: Arc<Shared>) {
+pub(super) async fn write(shared: Arc<Shared>) {
     let mut batch = Vec::new();
     loop {
-        {
+        let socket = {
             let mut state = shared.lock();
-            if state.gone {
+            if state.gone || (state.outgoing.is_empty() && state.hanging_up) {
+                state.socket = None;
                 break;
             }
             std::mem::swap(&mut batch, &mut state.outgoing);
-            if batch.is_empty() && state.hanging_up {
-                break;
-            }
-        }
-        if batch.is_empty() {
+            // It lies there: only this task takes it away, and it put it back.
+            if batch.is_empty() { None } else { state.socket.take() }
+        };
+        let Some(mut socket) = socket else {
             shared.more.notified().await;
             // The task that woke us is one of many that are ready to put something: let them, so that one write takes all of it.
             tokio::task::yield_now().await;
             continue;
-        }
+        };
         shared.room.notify_waiters();
         if let Err(error) = socket.write_all(&batch).await {
             tracing::error!(%error, "the keeper does not take requests any more");
@@ -34,6 +34,7 @@ pub(super) async fn write(mut socket: OwnedWriteHalf, shared: Arc<Shared>) {
         }
         batch.clear();
         batch.shrink_to(OUTGOING_MAX);
+        shared.lock().socket = Some(socket);
     }
 }
 

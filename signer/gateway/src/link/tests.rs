@@ -101,6 +101,44 @@ async fn each_answer_finds_its_call_in_whatever_order_and_pieces_it_comes() {
 }
 
 #[tokio::test]
+async fn a_call_alone_reaches_the_keeper_without_another_task() {
+    let (mut keeper, link) = Keeper::with_link().await;
+    let mut first = ask(&link);
+    let id = keeper.question().await;
+    keeper.say(&[answer(id)]).await;
+    first.answer().await.unwrap();
+    let _second = ask(&link);
+    let mut bytes = [0; 64];
+    // Nothing was awaited since, so no other task ran.
+    let n = rustix::io::read(&keeper.socket, &mut bytes).expect("the question is not there yet");
+    assert!(matches!(split::<ToKeeper<'_>>(&bytes[..n]).unwrap(), Some((ToKeeper::Checkpoint { .. }, _))));
+}
+
+#[tokio::test]
+async fn what_did_not_fit_at_once_comes_before_what_was_put_later() {
+    let (mut keeper, link) = Keeper::with_link().await;
+    let mut first = ask(&link);
+    let id = keeper.question().await;
+    keeper.say(&[answer(id)]).await;
+    first.answer().await.unwrap();
+    for _ in 0..3 {
+        let large = vec![1; 1 << 20];
+        let id = link.begin(|id| ToKeeper::Checkpoint { id }, Some(&large), drop).unwrap();
+        let later: Vec<Call> = (0..10).map(|_| ask(&link)).collect();
+        assert_eq!(keeper.question().await, id);
+        assert_eq!(keeper.next().await, Some(Got::Chunk(id, large.len())));
+        for call in &later {
+            assert_eq!(keeper.question().await, call.id);
+        }
+        let ids = later.iter().map(|call| call.id).chain([id]);
+        keeper.say(&ids.map(answer).collect::<Vec<_>>()).await;
+        for mut call in later {
+            call.answer().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_answer_larger_than_the_buffer_arrives_whole() {
     let (mut keeper, link) = Keeper::with_link().await;
     let mut call = ask(&link);

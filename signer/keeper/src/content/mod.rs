@@ -1,7 +1,9 @@
 //! Reads what is to be signed. What leaves this room is exactly what its construction says, or refused with the place of the fault.
 
+mod room;
 mod said;
 
+pub use room::{Full, Room, Rooms};
 pub(crate) use said::{to_formats, to_statement};
 
 use chancery_channel::{Namespace, Payload, SignRequest};
@@ -10,8 +12,6 @@ use chancery_formats::minisign::{MinisignError, TrustedComment};
 use chancery_formats::openpgp::StateError as HashStateError;
 use chancery_formats::{Construction, ContentError, Framing};
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A request whose content was read, with the facts that the policy decides by.
 pub struct Checked {
@@ -270,28 +270,5 @@ impl Content {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
-    }
-}
-
-/// A share of the memory that content may take; given back on drop.
-#[derive(Debug)]
-pub struct Room {
-    taken: Arc<AtomicU64>,
-    len: u64,
-}
-
-impl Room {
-    /// Takes `len` bytes of a budget of `total`, of which `taken` counts what is in use; `None` when there is not enough.
-    #[must_use]
-    pub fn take(taken: &Arc<AtomicU64>, len: u64, total: u64) -> Option<Self> {
-        let fits = |t: u64| t.checked_add(len).filter(|sum| *sum <= total);
-        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
-        Some(Self { taken: Arc::clone(taken), len })
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.taken.fetch_sub(self.len, Ordering::Relaxed);
     }
 }

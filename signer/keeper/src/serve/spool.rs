@@ -2,11 +2,9 @@
 //! its request is answered.
 
 use super::outbox::unrecorded;
-use crate::content::{Content, Room};
+use crate::content::{Content, Full, Room, Rooms};
 use chancery_channel::{Payload, Refusal, RefusalKind, SignRequest};
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 /// Bounds of what is held.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +17,8 @@ pub(crate) struct SpoolLimits {
 
 /// Requests whose content has not all arrived.
 pub(crate) struct Spool {
-    limits: SpoolLimits,
-    reserved: Arc<AtomicU64>,
+    max_content: u64,
+    rooms: Rooms,
     open: HashMap<u64, Arriving>,
 }
 
@@ -43,7 +41,7 @@ pub(crate) enum Arrived {
 
 impl Spool {
     pub(crate) fn new(limits: SpoolLimits) -> Self {
-        Self { limits, reserved: Arc::default(), open: HashMap::new() }
+        Self { max_content: limits.max_content, rooms: Rooms::new(limits.total), open: HashMap::new() }
     }
 
     /// Takes room for the content of a request.
@@ -51,16 +49,15 @@ impl Spool {
         let Payload::Content { len: declared, .. } = request.payload else {
             return Err(unrecorded(RefusalKind::Internal, "no-content", "a request without content was spooled".into()));
         };
-        if declared > self.limits.max_content {
-            let max = self.limits.max_content;
+        let max = self.max_content;
+        if declared > max {
             let message =
                 format!("the content has {declared} bytes, this key host takes at most {max}; see max_content in its signer.toml");
             return Err(unrecorded(RefusalKind::TooLarge, "content-too-large", message));
         }
-        let busy = || unrecorded(RefusalKind::Busy, "spool-full", "too much content is on its way in at once; try again".into());
-        let room = Room::take(&self.reserved, declared, self.limits.total).ok_or_else(busy)?;
+        let room = self.rooms.take(&request.principal, declared).map_err(busy)?;
         let mut content = Vec::new();
-        usize::try_from(declared).ok().and_then(|n| content.try_reserve_exact(n).ok()).ok_or_else(busy)?;
+        usize::try_from(declared).ok().and_then(|n| content.try_reserve_exact(n).ok()).ok_or_else(|| busy(Full::All))?;
         if self.open.contains_key(&call) {
             return Err(unrecorded(RefusalKind::Internal, "call-reused", "the gateway numbered two calls alike".into()));
         }
@@ -94,4 +91,14 @@ impl Spool {
     pub(crate) fn cancel(&mut self, call: u64) {
         self.open.remove(&call);
     }
+}
+
+fn busy(full: Full) -> Refusal {
+    let (reason, message) = match full {
+        Full::All => ("spool-full", "too much content is on its way in at once; try again"),
+        Full::Share => {
+            ("share-full", "your other requests hold as much content as is left for everybody else; try again when some are done")
+        }
+    };
+    unrecorded(RefusalKind::Busy, reason, message.to_owned())
 }
