@@ -48,43 +48,43 @@ pub(super) fn second(request: &SignRequest, signature: &[u8; 64], time: u64) -> 
 
 /// The signature as it goes out.
 pub(super) fn frame(checked: &Checked, signer: &Signer, time: u64, tbs: &[u8], signature: &[u8; 64], second: Option<&[u8; 64]>) -> Vec<u8> {
-    let request = checked.request();
-    let bare = || signature.to_vec();
-    // A key that could be opened is one.
-    let Ok(public) = PublicKey::from_bytes(&signer.public) else { return bare() };
-    match (request.construction.framing(), second) {
-        (Framing::Sshsig, _) => match sshsig_parts(checked) {
-            Some((namespace, algorithm, _)) => sshsig::armor(&signer.public, namespace, algorithm, signature).into_bytes(),
-            None => bare(),
-        },
-        (Framing::Openpgp, _) => {
+    let framed = match checked.request().construction.framing() {
+        Framing::Sshsig => sshsig_parts(checked).map(|(namespace, algorithm, _)| {
+            let armored = sshsig::armor(&signer.public, namespace, algorithm, signature);
+            armored.into_bytes()
+        }),
+        Framing::Openpgp => {
             let hash = if tbs.len() == 32 { Hash::Sha256 } else { Hash::Sha512 };
-            unsigned(signer, hash, time).packet(tbs, signature)
+            Some(unsigned(signer, hash, time).packet(tbs, signature))
         }
-        (Framing::Minisign, Some(second)) => match trusted_comment(request, time) {
-            Ok(comment) => minisign::frame(&public, signature, &comment, second).into_bytes(),
-            Err(_) => bare(),
-        },
-        (Framing::Dsse, _) => match &request.payload {
-            Payload::Statement(statement) => envelope(statement, &public, signature).unwrap_or_else(bare),
-            _ => bare(),
-        },
-        (Framing::Signify, _) => match signify::KeyName::new(request.key.as_str()) {
-            Ok(name) => signify::frame(&name, &public, signature).into_bytes(),
-            Err(_) => bare(),
-        },
-        (Framing::Note, _) => match (note::NoteText::parse(checked.content()), note::KeyName::new(request.key.as_str())) {
-            (Ok(text), Ok(name)) => note::frame(&text, &note::NoteKey { name, key: public }, signature).into_bytes(),
-            _ => bare(),
-        },
-        _ => bare(),
-    }
+        Framing::Minisign | Framing::Signify | Framing::Note | Framing::Dsse => text(checked, signer, time, signature, second),
+        _ => None,
+    };
+    framed.unwrap_or_else(|| signature.to_vec())
+}
+
+/// The formats that are text and name the key in their own way.
+fn text(checked: &Checked, signer: &Signer, time: u64, signature: &[u8; 64], second: Option<&[u8; 64]>) -> Option<Vec<u8>> {
+    let request = checked.request();
+    // This costs as much as a tenth of a signature, so only those pay for it that need it.
+    let public = PublicKey::from_bytes(&signer.public).ok()?;
+    let text = match (request.construction.framing(), &request.payload) {
+        (Framing::Minisign, _) => minisign::frame(&public, signature, &trusted_comment(request, time).ok()?, second?),
+        (Framing::Signify, _) => signify::frame(&signify::KeyName::new(request.key.as_str()).ok()?, &public, signature),
+        (Framing::Note, _) => {
+            let key = note::NoteKey { name: note::KeyName::new(request.key.as_str()).ok()?, key: public };
+            note::frame(&note::NoteText::parse(checked.content()).ok()?, &key, signature)
+        }
+        (Framing::Dsse, Payload::Statement(statement)) => envelope(statement, &public, signature)?,
+        _ => return None,
+    };
+    Some(text.into_bytes())
 }
 
 /// The key's id in the envelope is its id in the request log.
-fn envelope(statement: &Statement, key: &PublicKey, signature: &[u8; 64]) -> Option<Vec<u8>> {
+fn envelope(statement: &Statement, key: &PublicKey, signature: &[u8; 64]) -> Option<String> {
     let statement = to_statement(statement).ok()?;
-    dsse::envelope_json(&statement, &crate::text::hex(&key.key_id()), signature).ok().map(String::into_bytes)
+    dsse::envelope_json(&statement, &crate::text::hex(&key.key_id()), signature).ok()
 }
 
 fn unsigned(signer: &Signer, hash: Hash, time: u64) -> Unsigned {
