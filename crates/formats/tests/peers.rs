@@ -19,18 +19,24 @@ use std::process::{Command, Output, Stdio};
 
 #[path = "peers/coreutils.rs"]
 mod coreutils;
+#[path = "peers/dsse.rs"]
+mod dsse;
 #[path = "peers/glib.rs"]
 mod glib;
 #[path = "peers/gnupg.rs"]
 mod gnupg;
 #[path = "peers/go_note.rs"]
 mod go_note;
+#[path = "peers/helpers.rs"]
+mod helpers;
 #[path = "peers/minisign.rs"]
 mod minisign;
 #[path = "peers/signify.rs"]
 mod signify;
 #[path = "peers/ssh_keygen.rs"]
 mod ssh_keygen;
+#[path = "peers/tuf.rs"]
+mod tuf;
 
 /// Whether the person who runs the tests has said that this tool is not there.
 fn skipped(tool: &str) -> bool {
