@@ -34,7 +34,7 @@ fn run(command: &mut Command, without: &str) {
 }
 
 /// Gives `cases` to a script of `tests/python` and returns its answer.
-pub fn python(script: &str, cases: &Value) -> Value {
+pub(crate) fn python(script: &str, cases: &Value) -> Value {
     let list = tests().join("python/requirements.txt");
     let dir = installed("python-tuf", &list, |dir| {
         run(Command::new("python3").args(["-m", "venv"]).arg(dir), "python-tuf");
@@ -45,7 +45,7 @@ pub fn python(script: &str, cases: &Value) -> Value {
 }
 
 /// Gives `cases` to a script of `tests/node` and returns its answer.
-pub fn node(script: &str, cases: &Value) -> Value {
+pub(crate) fn node(script: &str, cases: &Value) -> Value {
     let list = tests().join("node/package.json");
     let dir = installed("node-sigstore", &list, |dir| {
         fs::copy(&list, dir.join("package.json")).unwrap();
@@ -65,11 +65,11 @@ fn ask(command: &mut Command, cases: &Value) -> Value {
 }
 
 /// Hex digits in lower case.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The bytes that hex digits stand for.
-pub fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
