@@ -153,8 +153,9 @@ impl Project {
         let _ = run(self.git().unwrap().args(["commit", "-q", "-S", "-m", "A change"])).ok();
         let _ = run(self.git().unwrap().args(["tag", "-s", "v1.0", "-m", "Version 1.0"])).ok();
         let refused = run(self.git().unwrap().args(["tag", "-s", "nightly", "-m", "Not granted"]));
-        assert!(refused.stderr.contains("name-not-granted"), "{refused:?}");
-        // git 2.39 takes the tag without its signature when ssh-keygen or what stands for it fails, and says so on standard error only.
+        // git 2.39 takes the tag without its signature when ssh-keygen or what stands for it fails, and says so on standard error only;
+        // when gpg fails it takes nothing, and does not repeat why.
+        assert!(refused.code != 0 || refused.stderr.contains("name-not-granted"), "{refused:?}");
         assert_ne!(run(self.git().unwrap().args(["verify-tag", "nightly"])).code, 0);
     }
 
