@@ -73,9 +73,9 @@ impl KeyNumber {
 }
 
 impl fmt::Display for KeyNumber {
-    /// As minisign shows it: the bytes as a little-endian number, 16 hexadecimal digits.
+    /// As minisign shows it: the bytes as a little-endian number in hexadecimal, without leading zeros.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016X}", u64::from_le_bytes(self.0))
+        write!(f, "{:X}", u64::from_le_bytes(self.0))
     }
 }
 

@@ -6,10 +6,12 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests count small things"))]
 
+mod buffer;
 mod frame;
 mod message;
 mod names;
 
+pub use buffer::ReadBuffer;
 pub use frame::{FrameError, MAX_FRAME, encode, split};
 pub use message::{
     Answer, Checkpoint, ConsistencyProof, Digest, DigestAlgorithm, Entries, FromKeeper, HashState, KeyDescription, KeyState, Leaf, Payload,

@@ -1,12 +1,10 @@
 //! The channel to the keeper: many calls in flight on one socket.
 
-mod incoming;
 mod pumps;
 #[cfg(test)]
 mod tests;
 
-use chancery_channel::{Answer, FrameError, FromKeeper, Ready, ToKeeper, encode, split};
-use incoming::Incoming;
+use chancery_channel::{Answer, FrameError, FromKeeper, ReadBuffer, Ready, ToKeeper, encode, split};
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,9 +96,9 @@ impl Link {
     /// [`GreetingError`].
     pub async fn open(socket: UnixStream) -> Result<(Self, Ready), GreetingError> {
         let (mut reader, writer) = socket.into_split();
-        let mut incoming = Incoming::new();
+        let mut incoming = ReadBuffer::default();
         let ready = loop {
-            if incoming.fill(&mut reader).await.map_err(GreetingError::Io)? == 0 {
+            if pumps::fill(&mut incoming, &mut reader).await.map_err(GreetingError::Io)? == 0 {
                 return Err(GreetingError::Ended);
             }
             match split::<FromKeeper>(incoming.unread()) {

@@ -48,6 +48,7 @@ fn public_keys_are_read_from_files_and_from_one_line() {
     let random = NumberedKey { number: KeyNumber::from_bytes(*b"12345678"), ..key };
     assert_eq!(NumberedKey::parse(&random.to_base64()), Ok(random));
     assert_eq!(random.number.to_string(), "3837363534333231");
+    assert_eq!(KeyNumber::from_bytes([0xcd, 0xab, 0, 0, 0, 0, 0, 0x01]).to_string(), "10000000000ABCD", "as minisign shows it");
     let line = key.to_base64();
     for bad in ["", &line[..52], &format!("{line}\n{line}"), &format!("{file}{line}"), &file[1..], &file.replace('\n', "\r\n")] {
         assert!(matches!(NumberedKey::parse(bad), Err(KeyFileError::Form(_))), "{bad:?}");

@@ -33,6 +33,17 @@ pub struct SshSignature {
     pub signature: [u8; 64],
 }
 
+/// The signed bytes of an SSH signature, taken apart: what an agent is asked to sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tbs {
+    /// What the signature is for, such as `file` or `git`.
+    pub namespace: String,
+    /// How the message was hashed.
+    pub algorithm: HashAlgorithm,
+    /// The digest of the message.
+    pub digest: Vec<u8>,
+}
+
 /// Why an SSH signature cannot be made, read or believed. Another try with the same input gives the same answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -160,6 +171,18 @@ pub fn verify(
         return Err(SshsigError::OtherNamespace { found: signature.namespace, expected: namespace.to_owned() });
     }
     signature.verify(&digest(signature.algorithm))
+}
+
+impl Tbs {
+    /// Reads what [`tbs`] writes, and nothing else.
+    ///
+    /// # Errors
+    /// When the bytes are anything else, such as what a login signs.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SshsigError> {
+        let read = wire::decode_signed_bytes(bytes)?;
+        // Namespace and length of the digest are checked where they are written.
+        tbs(&read.namespace, read.algorithm, &read.digest).map(|_| read)
+    }
 }
 
 impl SshSignature {

@@ -126,3 +126,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_an_agent_is_asked_to_sign_is_read_only_when_it_is_an_ssh_signature() {
+    let good = tbs("file", HashAlgorithm::Sha256, &[7; 32]).unwrap();
+    let read = Tbs { namespace: "file".to_owned(), algorithm: HashAlgorithm::Sha256, digest: vec![7; 32] };
+    assert_eq!(Tbs::parse(&good), Ok(read));
+    // A login: session id, SSH_MSG_USERAUTH_REQUEST, user, service, method (RFC 4252 section 7).
+    let mut login = b"\0\0\0\x20".to_vec();
+    login.extend([9; 32]);
+    login.push(50);
+    for part in ["root", "ssh-connection", "publickey"] {
+        crate::ssh::put_string(&mut login, part.as_bytes());
+    }
+    for refused in [login.as_slice(), b"", &good[..good.len() - 1], &[&good[..], b"x"].concat(), &good[1..]] {
+        assert!(Tbs::parse(refused).is_err());
+    }
+    let long = [b"SSHSIG\0\0\0\x04file\0\0\0\0\0\0\0\x06sha256\0\0\0\x21".as_slice(), &[7; 33]].concat();
+    assert_eq!(Tbs::parse(&long), Err(SshsigError::DigestLength { algorithm: HashAlgorithm::Sha256, expected: 32, found: 33 }));
+}
+
+proptest! {
+    #[test]
+    fn signed_bytes_are_read_as_they_were_written(namespace in "[a-z@.]{1,40}", digest in proptest::array::uniform32(any::<u8>())) {
+        let bytes = tbs(&namespace, HashAlgorithm::Sha256, &digest).unwrap();
+        prop_assert_eq!(Tbs::parse(&bytes), Ok(Tbs { namespace, algorithm: HashAlgorithm::Sha256, digest: digest.to_vec() }));
+    }
+}

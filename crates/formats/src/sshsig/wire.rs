@@ -1,6 +1,6 @@
 //! The binary forms of `PROTOCOL.sshsig`.
 
-use super::{HashAlgorithm, SshSignature, SshsigError};
+use super::{HashAlgorithm, SshSignature, SshsigError, Tbs};
 use crate::ssh::{Reader, decode_ed25519, encode_ed25519, put_string};
 
 /// What the signed bytes and the signature begin with.
@@ -27,22 +27,46 @@ pub(super) fn encode(public_key: &[u8; 32], namespace: &str, algorithm: HashAlgo
 
 pub(super) fn decode(blob: &[u8]) -> Result<SshSignature, SshsigError> {
     let mut fields = Fields(Reader::new(blob));
-    fields.read("another magic than SSHSIG", |r| r.take(MAGIC.len()), |magic| (magic == MAGIC).then_some(()))?;
+    fields.magic()?;
     fields.read("another version than 1", |r| r.take(VERSION.len()), |version| (version == VERSION).then_some(()))?;
     let public_key = fields.string("a key that is not an Ed25519 key", decode_ed25519)?;
-    let namespace = fields.string("a namespace that is not UTF-8", |s| String::from_utf8(s.to_vec()).ok())?;
-    fields.string("reserved data, of which the meaning is unknown,", |s| s.is_empty().then_some(()))?;
-    let algorithm = fields.string("a hash name other than sha256 and sha512", |s| std::str::from_utf8(s).ok()?.parse().ok())?;
+    let (namespace, algorithm) = fields.purpose()?;
     let signature = fields.string("a signature that is not an Ed25519 signature", decode_ed25519)?;
-    match fields.0.is_at_end() {
-        true => Ok(SshSignature { public_key, namespace, algorithm, signature }),
-        false => Err(SshsigError::Blob { what: "something after its end", offset: fields.0.offset() }),
-    }
+    fields.end()?;
+    Ok(SshSignature { public_key, namespace, algorithm, signature })
+}
+
+pub(super) fn decode_signed_bytes(bytes: &[u8]) -> Result<Tbs, SshsigError> {
+    let mut fields = Fields(Reader::new(bytes));
+    fields.magic()?;
+    let (namespace, algorithm) = fields.purpose()?;
+    let digest = fields.string("no digest", |s| Some(s.to_vec()))?;
+    fields.end()?;
+    Ok(Tbs { namespace, algorithm, digest })
 }
 
 struct Fields<'a>(Reader<'a>);
 
 impl<'a> Fields<'a> {
+    fn magic(&mut self) -> Result<(), SshsigError> {
+        self.read("another magic than SSHSIG", |r| r.take(MAGIC.len()), |magic| (magic == MAGIC).then_some(()))
+    }
+
+    /// Namespace, what is reserved, and how the message was hashed.
+    fn purpose(&mut self) -> Result<(String, HashAlgorithm), SshsigError> {
+        let namespace = self.string("a namespace that is not UTF-8", |s| String::from_utf8(s.to_vec()).ok())?;
+        self.string("reserved data, of which the meaning is unknown,", |s| s.is_empty().then_some(()))?;
+        let algorithm = self.string("a hash name other than sha256 and sha512", |s| std::str::from_utf8(s).ok()?.parse().ok())?;
+        Ok((namespace, algorithm))
+    }
+
+    fn end(&self) -> Result<(), SshsigError> {
+        match self.0.is_at_end() {
+            true => Ok(()),
+            false => Err(SshsigError::Blob { what: "something after its end", offset: self.0.offset() }),
+        }
+    }
+
     /// Reads a field with `take` and makes a value of it with `value`; `what` says what the field is when it has none.
     fn read<T>(
         &mut self,

@@ -1,10 +1,10 @@
 //! The two tasks behind a link: one writes what callers put, one hands out the answers.
 
-use super::incoming::Incoming;
 use super::{KeeperState, OUTGOING_MAX, Shared};
-use chancery_channel::{FrameError, FromKeeper, split};
+use chancery_channel::{FrameError, FromKeeper, ReadBuffer, split};
+use std::io;
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::OwnedReadHalf;
 
 /// Writes until the link hangs up or the keeper is gone. Dropping the socket then tells the keeper that nothing more comes.
@@ -39,13 +39,13 @@ pub(super) async fn write(shared: Arc<Shared>) {
 }
 
 /// Reads until the keeper closes the channel.
-pub(super) async fn read(mut socket: OwnedReadHalf, mut incoming: Incoming, shared: Arc<Shared>) {
+pub(super) async fn read(mut socket: OwnedReadHalf, mut incoming: ReadBuffer, shared: Arc<Shared>) {
     loop {
         if let Err(error) = take_all(&mut incoming, &shared) {
             tracing::error!(%error, "the keeper sent what is not a message of the channel");
             break;
         }
-        match incoming.fill(&mut socket).await {
+        match fill(&mut incoming, &mut socket).await {
             Ok(0) => break,
             Ok(_) => {}
             Err(error) => {
@@ -57,7 +57,14 @@ pub(super) async fn read(mut socket: OwnedReadHalf, mut incoming: Incoming, shar
     shared.close();
 }
 
-fn take_all(incoming: &mut Incoming, shared: &Shared) -> Result<(), FrameError> {
+/// Reads once; 0 at the end of the stream.
+pub(super) async fn fill(buffer: &mut ReadBuffer, socket: &mut OwnedReadHalf) -> io::Result<usize> {
+    let n = socket.read(buffer.room()).await?;
+    buffer.filled(n);
+    Ok(n)
+}
+
+fn take_all(incoming: &mut ReadBuffer, shared: &Shared) -> Result<(), FrameError> {
     let mut answers = Vec::new();
     while let Some((message, used)) = split::<FromKeeper>(incoming.unread())? {
         incoming.consume(used);

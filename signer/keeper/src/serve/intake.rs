@@ -8,13 +8,10 @@ use super::reads::Reads;
 use super::spool::{Arrived, Spool};
 use crate::content::Content;
 use crate::record::Pending;
-use chancery_channel::{Answer, FrameError, MAX_FRAME, Payload, RefusalKind, SignRequest, ToKeeper, split};
+use chancery_channel::{Answer, FrameError, Payload, ReadBuffer, RefusalKind, SignRequest, ToKeeper, split};
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-
-/// The channel holds at least this many bytes that were not read yet, or the next frame, whichever is more.
-const BUFFER: usize = 256 * 1024;
 
 /// Why reading ended, when it did not end by the gateway's closing the channel.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +38,9 @@ pub(crate) struct Intake {
 impl Intake {
     /// Reads until the gateway closes the channel.
     pub(crate) fn run(&mut self, mut socket: UnixStream) -> Result<(), IntakeError> {
-        let mut buffer = Buffer::new();
+        let mut buffer = ReadBuffer::default();
         loop {
-            if buffer.fill(&mut socket).map_err(IntakeError::Io)? == 0 {
+            if fill(&mut buffer, &mut socket).map_err(IntakeError::Io)? == 0 {
                 return Ok(());
             }
             let mut decided = Vec::new();
@@ -89,46 +86,12 @@ impl Intake {
     }
 }
 
-/// Bytes that were read and not yet taken.
-struct Buffer {
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl Buffer {
-    fn new() -> Self {
-        Self { bytes: vec![0; BUFFER], start: 0, end: 0 }
-    }
-
-    /// Reads once; 0 at the end of the stream.
-    fn fill(&mut self, socket: &mut UnixStream) -> io::Result<usize> {
-        if self.start == self.end {
-            (self.start, self.end) = (0, 0);
-        } else if self.end == self.bytes.len() {
-            self.bytes.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end.saturating_sub(self.start));
-            if self.end == self.bytes.len() {
-                self.bytes.resize(self.bytes.len().saturating_mul(2).min(MAX_FRAME.saturating_add(BUFFER)), 0);
-            }
+/// Reads once; 0 at the end of the stream.
+fn fill(buffer: &mut ReadBuffer, socket: &mut UnixStream) -> io::Result<usize> {
+    loop {
+        match socket.read(buffer.room()) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            read => return read.inspect(|n| buffer.filled(*n)),
         }
-        loop {
-            match socket.read(self.bytes.get_mut(self.end..).unwrap_or_default()) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                read => {
-                    let n = read?;
-                    self.end = self.end.saturating_add(n);
-                    return Ok(n);
-                }
-            }
-        }
-    }
-
-    fn unread(&self) -> &[u8] {
-        self.bytes.get(self.start..self.end).unwrap_or_default()
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.start = self.start.saturating_add(n).min(self.end);
     }
 }
