@@ -39,7 +39,7 @@ pub(super) fn sign(
 }
 
 /// What is signed, in the terms of the policy: what the environment says, what git's configuration says, or the name of the directory.
-fn subject() -> Result<String, CliError> {
+pub(super) fn subject() -> Result<String, CliError> {
     if let Ok(subject) = std::env::var(SUBJECT) {
         return Ok(subject);
     }

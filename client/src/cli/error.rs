@@ -3,6 +3,7 @@
 use chancery::ostree::{RepoError, WriteError};
 use chancery::{Error, FramedError, Misbehaviour, ReceiptError, printable};
 use chancery_formats::ContentError;
+use chancery_formats::sshsig::SshsigError;
 use chancery_reqlog::durable::DurableError;
 use serde_json::{Value, json};
 use std::io;
@@ -32,6 +33,10 @@ pub(crate) enum CliError {
     Receipt(#[source] ReceiptError),
     #[error("the certificate request could not be made")]
     Request(#[source] rcgen::Error),
+    #[error("the agent signs SSH signatures (`ssh-keygen -Y sign`) and nothing else, no login either")]
+    NoSshSignature(#[source] SshsigError),
+    #[error("cannot listen at {}", path.display())]
+    Listen { path: PathBuf, source: io::Error },
     #[error("the process cannot be set up")]
     Runtime(#[source] io::Error),
     #[error("the result cannot be printed")]
@@ -56,7 +61,7 @@ impl CliError {
             | Self::Request(_)
             | Self::Runtime(_)
             | Self::Print(_) => 1,
-            Self::Repo(_) | Self::Read { .. } | Self::Usage(_) => 2,
+            Self::Repo(_) | Self::Read { .. } | Self::Listen { .. } | Self::NoSshSignature(_) | Self::Usage(_) => 2,
         }
     }
 

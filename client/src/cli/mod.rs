@@ -1,5 +1,6 @@
 //! The command line.
 
+mod agent;
 mod attest;
 mod dropin;
 mod enroll;
@@ -71,6 +72,8 @@ enum Command {
     /// Take the place of gpg: in git, and wherever `gpg --detach-sign` is called
     #[command(after_help = gpg::HELP)]
     Gpg(Foreign),
+    /// Be an ssh-agent whose keys are on the key host: for `ssh-keygen -Y sign` and whatever speaks its protocol
+    Agent(agent::Arguments),
     /// Ask every endpoint how it is doing
     Status(status::Status),
     /// List the keys of the key host beside the pinned ones
@@ -104,6 +107,7 @@ pub(crate) fn run() -> ExitCode {
     let done = match cli.command {
         Command::SshKeygen(Foreign { arguments }) => return ended(ssh_keygen::run(&cli.global, &arguments), output),
         Command::Gpg(Foreign { arguments }) => return ended(gpg::run(&cli.global, &arguments), output),
+        Command::Agent(arguments) => return ended(agent::run(&cli.global, arguments, output), output),
         Command::EnrollRequest(command) => command.run(output),
         Command::Sign(command) => command.run(&cli.global, output),
         Command::Attest(command) => command.run(&cli.global, output),
