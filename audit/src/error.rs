@@ -1,5 +1,6 @@
 //! Why an audit ended with a failure, and with which exit code.
 
+use crate::web::WebError;
 use chancery_reqlog::StaticLogError;
 use chancery_reqlog::durable::DurableError;
 use chancery_tlog::{CheckpointError, KeyError};
@@ -47,6 +48,8 @@ pub(crate) enum AuditError {
     Unreadable(#[source] StaticLogError),
     #[error("the verified checkpoint could not be saved")]
     Save(#[source] DurableError),
+    #[error(transparent)]
+    Web(#[from] WebError),
     #[error("the result could not be printed")]
     Output(#[source] io::Error),
 }
@@ -56,6 +59,13 @@ impl AuditError {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Key(_) | Self::Range(_) | Self::Beyond { .. } | Self::Read { .. } | Self::State { .. } => 2,
+            Self::Web(error) => {
+                if matches!(error, WebError::Setup(_)) {
+                    1
+                } else {
+                    2
+                }
+            }
             Self::NoLog | Self::Unreadable(_) => 3,
             Self::Log { .. } => 4,
             Self::Save(_) | Self::Output(_) | Self::Lock { .. } => 1,

@@ -6,6 +6,7 @@ mod place;
 mod show;
 mod state;
 mod verify;
+mod web;
 
 use clap::Parser as _;
 use std::io::Write as _;
