@@ -2,7 +2,7 @@
 //! the same.
 #![no_main]
 
-use chancery_formats::openpgp::{Block, Hasher, PublicKey, Signature, dearmor, has_key, is_signature, secret_keys};
+use chancery_formats::openpgp::{Block, Certificate, Hasher, PublicKey, Signature, dearmor, has_key, is_signature, secret_keys};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -14,6 +14,9 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let _ = (is_signature(bytes), secret_keys(bytes).map(|(keys, _)| keys.len()));
+    if let Ok(certificate) = Certificate::parse(bytes) {
+        assert!(!certificate.keys.is_empty());
+    }
     let _ = has_key(bytes, &PublicKey { created: 7, point: [7; 32] });
     if let Ok(text) = std::str::from_utf8(bytes) {
         for block in [Block::Signature, Block::PublicKey, Block::PrivateKey] {

@@ -274,6 +274,15 @@ fn a_signing_subkey_under_an_offline_primary_is_imported_and_its_signatures_are_
     let signature = format!("{}.asc", file.display());
     let said = gpg(&["--status-fd", "1", "--verify", &signature, file.to_str().unwrap()]).ok().stdout;
     assert!(said.contains("VALIDSIG") && said.contains(&fingerprint), "{said}");
+    // gpg bound the subkey to the primary; we follow the same signatures, and notice a changed one.
+    let verify = |certificate: &Path| run(publisher.chancery(&["verify", "openpgp", "--public-key"]).arg(certificate).arg(&file));
+    let said = verify(&certificate).ok().stdout;
+    assert!(said.contains("belongs to primary"), "{said}");
+    let binary = home.path().join("binary");
+    let _ = gpg(&["--output", binary.to_str().unwrap(), "--export", &fingerprint]).ok();
+    let _ = verify(&binary).ok();
+    flip(&binary, usize::try_from(fs::metadata(&binary).unwrap().len()).unwrap() - 1);
+    let _ = verify(&binary).failed(2, "not a certificate that can be used");
 }
 
 #[test]

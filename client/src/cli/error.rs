@@ -3,6 +3,7 @@
 use chancery::ostree::{RepoError, WriteError};
 use chancery::{Error, FramedError, Misbehaviour, ReceiptError, printable};
 use chancery_formats::ContentError;
+use chancery_formats::openpgp::{OpenpgpError, ValidityError};
 use chancery_formats::sshsig::SshsigError;
 use chancery_reqlog::durable::DurableError;
 use serde_json::{Value, json};
@@ -25,6 +26,10 @@ pub(crate) enum CliError {
     Usage(String),
     #[error("{} is not well signed", what)]
     Framed { what: String, source: FramedError },
+    #[error("{} is not a certificate that can be used", path.display())]
+    Certificate { path: PathBuf, source: OpenpgpError },
+    #[error("{what} is signed, but by a key that was not good then")]
+    Validity { what: String, source: ValidityError },
     #[error("{what} has no signature by {by}; it was changed after it was signed, or signed by somebody else")]
     NotSigned { what: String, by: String },
     #[error("the signatures in {} cannot be read", path.display())]
@@ -56,12 +61,18 @@ impl CliError {
             | Self::Save(_)
             | Self::Framed { .. }
             | Self::NotSigned { .. }
+            | Self::Validity { .. }
             | Self::Signatures { .. }
             | Self::Receipt(_)
             | Self::Request(_)
             | Self::Runtime(_)
             | Self::Print(_) => 1,
-            Self::Repo(_) | Self::Read { .. } | Self::Listen { .. } | Self::NoSshSignature(_) | Self::Usage(_) => 2,
+            Self::Repo(_)
+            | Self::Read { .. }
+            | Self::Certificate { .. }
+            | Self::Listen { .. }
+            | Self::NoSshSignature(_)
+            | Self::Usage(_) => 2,
         }
     }
 

@@ -9,6 +9,7 @@ use super::{Global, session};
 use chancery::{Construction, Expected, Opened, Receipt, hex};
 use chancery_formats::ed25519::PublicKey;
 use chancery_formats::minisign::NumberedKey;
+use chancery_formats::openpgp::{Certificate, CertifiedKey, ValidityError};
 use chancery_tlog::VerifierKey;
 use clap::{Args, Subcommand};
 use files::{Attestation, Checksums, File, GitObject, Kind};
@@ -114,7 +115,7 @@ struct Trust {
     /// Name of a key that the profile pins
     #[arg(long, value_name = "KEY", required_unless_present = "public_key")]
     key: Option<String>,
-    /// Public key, as text or in a file: an OpenSSH line, OSTree's base64, PEM, minisign's or signify's
+    /// Public key, as text or in a file: an OpenSSH line, OSTree's base64, PEM, minisign's, signify's, or an OpenPGP certificate
     #[arg(long, value_name = "KEY|FILE", conflicts_with = "key")]
     public_key: Option<String>,
     /// Receipt that must prove that this signature was recorded
@@ -172,6 +173,10 @@ impl ReceiptFile {
 
 impl Trust {
     fn keys(&self, global: &Global) -> Result<Vec<PublicKey>, CliError> {
+        if let Some(certificate) = self.certificate()? {
+            let point = |key: &CertifiedKey| PublicKey::from_bytes(&key.key.point).ok();
+            return Ok(certificate.keys.iter().filter_map(point).collect());
+        }
         if let Some(text) = &self.public_key {
             return Ok(vec![public_key(text)?]);
         }
@@ -179,9 +184,36 @@ impl Trust {
         Ok(session::pinned(&profile, self.key.as_deref().unwrap_or_default())?.iter().map(|k| k.public).collect())
     }
 
+    /// The OpenPGP certificate, when that is what is believed.
+    fn certificate(&self) -> Result<Option<Certificate>, CliError> {
+        let Some(path) = self.public_key.as_deref().map(Path::new).filter(|path| path.is_file()) else { return Ok(None) };
+        let bytes = session::read_small(path)?;
+        let binary = bytes.first().is_some_and(|b| b & 0x80 != 0);
+        if !binary && !bytes.trim_ascii_start().starts_with(b"-----BEGIN PGP") {
+            return Ok(None);
+        }
+        Certificate::parse(&bytes).map(Some).map_err(|source| CliError::Certificate { path: path.to_owned(), source })
+    }
+
+    /// What the certificate says of the key that signed: whose it is, and that it was good at that time.
+    fn certified(&self, found: &Found) -> Result<Option<String>, CliError> {
+        let Some(certificate) = self.certificate()? else { return Ok(None) };
+        let by = certificate.keys.iter().filter(|key| key.key.point == *found.by.as_bytes());
+        let mut validity = Err(ValidityError::Revoked);
+        for key in by {
+            validity = validity.or_else(|_| key.usable_at(found.opened.time));
+        }
+        validity.map_err(|source| CliError::Validity { what: found.what.clone(), source })?;
+        Ok(certificate.user_ids.first().map(|user| chancery::printable(user)))
+    }
+
     fn finish(&self, found: Found, global: &Global, output: Output) -> Result<(), CliError> {
+        let whose = self.certified(&found)?;
         let when = found.opened.time.map(|t| format!(" at {}", moment(t))).unwrap_or_default();
         let mut text = format!("good: {} is signed by {}{when}\n", found.what, found.by.to_ostree());
+        if let Some(user) = &whose {
+            text.push_str(&format!("good: the key was good then, and belongs to {user} as it says itself\n"));
+        }
         if let Some(comment) = &found.opened.comment {
             text.push_str(&format!("good: its trusted comment is: {}\n", chancery::printable(comment)));
         }
@@ -194,6 +226,7 @@ impl Trust {
             "tbs_sha256": hex(&found.opened.tbs_sha256),
             "time": found.opened.time,
             "comment": found.opened.comment,
+            "user_id": whose,
         });
         if let Some(path) = &self.receipt {
             let receipt = open_receipt(path, &log_key(self.log_vkey.as_ref(), global)?)?;
@@ -221,7 +254,7 @@ fn public_key(text: &str) -> Result<PublicKey, CliError> {
     forms.iter().find_map(|read| read(&text).ok()).or_else(numbered).ok_or_else(|| {
         CliError::Usage(
             "--public-key is no Ed25519 key in one of these forms, nor a file with one: `ssh-ed25519 AAAA…`, base64 of 32 bytes, PEM, the \
-             public key of minisign or signify"
+             public key of minisign or signify, an OpenPGP certificate"
                 .into(),
         )
     })

@@ -9,6 +9,7 @@ mod packet;
 mod secret;
 mod signature;
 mod state;
+mod trust;
 
 pub use armor::{Block, armor, dearmor};
 pub use certificate::{SelfSignature, UserId, UserIdError, certificate};
@@ -16,6 +17,8 @@ pub use packet::is_signature;
 pub use secret::{SecretKey, has_key, secret_keys};
 pub use signature::{Signature, Unsigned};
 pub use state::{HashState, Hasher, StateError};
+
+pub use trust::{Certificate, CertifiedKey, ValidityError};
 
 use sha1::Digest as _;
 

@@ -4,9 +4,9 @@ use super::packet::{self, big_endian};
 use super::{ED25519_OID, EDDSA, OpenpgpError, PublicKey};
 
 const SECRET_KEY: u8 = 5;
-const PUBLIC_KEY: u8 = 6;
+pub(super) const PUBLIC_KEY: u8 = 6;
 const SECRET_SUBKEY: u8 = 7;
-const PUBLIC_SUBKEY: u8 = 14;
+pub(super) const PUBLIC_SUBKEY: u8 = 14;
 /// A secret that is kept elsewhere, in gpg's own form of protection.
 const GNU_DUMMY: u8 = 101;
 
@@ -60,7 +60,7 @@ pub fn has_key(certificate: &[u8], key: &PublicKey) -> bool {
     false
 }
 
-fn public_part(body: &[u8]) -> Option<(PublicKey, &[u8])> {
+pub(super) fn public_part(body: &[u8]) -> Option<(PublicKey, &[u8])> {
     let rest = body.strip_prefix(&[4])?;
     let (created, rest) = rest.split_first_chunk::<4>()?;
     let rest = rest.strip_prefix(&[EDDSA])?.strip_prefix(&ED25519_OID)?.strip_prefix(&[0x01, 0x07, 0x40])?;

@@ -101,29 +101,11 @@ impl Signature {
         if packet.tag != SIGNATURE {
             return Err(OpenpgpError::Packet { what: "a packet that is no signature", offset: 0 });
         }
-        let cut = |what, rest: &[u8]| OpenpgpError::Packet { what, offset: packet.body.len().saturating_sub(rest.len()) };
-        let [version, type_, algorithm, hash, rest @ ..] = packet.body else { return Err(cut("an end too early", &[])) };
-        match (*version, *type_, *algorithm) {
-            (4, BINARY, EDDSA) => {}
-            (4, BINARY, _) => return Err(kind("its algorithm is not EdDSA (22)")),
-            (4, ..) => return Err(kind("it is not one of a binary document")),
-            _ => return Err(kind("its version is not 4")),
+        if packet.body.first() == Some(&4) && packet.body.get(1).is_some_and(|type_| *type_ != BINARY) {
+            return Err(kind("it is not one of a binary document"));
         }
-        let hash = Hash::from_number(*hash).ok_or(kind("its hash is neither SHA-256 nor SHA-512"))?;
-        let (length, after) = big_endian(rest, 2).ok_or_else(|| cut("an end too early", rest))?;
-        let (area, rest) = after.split_at_checked(length).ok_or_else(|| cut("an end too early", after))?;
-        let hashed = packet.body.get(..length.saturating_add(6)).unwrap_or_default().to_vec();
-        let (length, after) = big_endian(rest, 2).ok_or_else(|| cut("an end too early", rest))?;
-        let (_unhashed, rest) = after.split_at_checked(length).ok_or_else(|| cut("an end too early", after))?;
-        let (_check, rest) = rest.split_at_checked(2).ok_or_else(|| cut("an end too early", rest))?;
-        let (r, rest) = read_mpi(rest).ok_or_else(|| cut("a malformed number", rest))?;
-        let (s, rest) = read_mpi(rest).ok_or_else(|| cut("a malformed number", rest))?;
-        if !rest.is_empty() {
-            return Err(cut("bytes after its end", rest));
-        }
+        let Parts { hash, hashed, area, numbers, .. } = Parts::read(packet)?;
         let said = Said::read(area)?;
-        let mut numbers = [0; 64];
-        numbers.iter_mut().zip(r.iter().chain(&s)).for_each(|(to, from)| *to = *from);
         Ok(Self { hash, hashed, created: said.created.ok_or(kind("it does not say when it was made"))?, issuer: said.issuer, numbers })
     }
 
@@ -176,6 +158,72 @@ impl Signature {
     }
 }
 
+/// A signature packet of version 4 by an Ed25519 key, taken apart.
+pub(super) struct Parts<'a> {
+    pub(super) kind: u8,
+    pub(super) hash: Hash,
+    /// All that is hashed: version, type, algorithms and the area, with its length.
+    pub(super) hashed: Vec<u8>,
+    pub(super) area: &'a [u8],
+    pub(super) unhashed: &'a [u8],
+    pub(super) numbers: [u8; 64],
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn read(packet: &Packet<'a>) -> Result<Self, OpenpgpError> {
+        let kind = |what| OpenpgpError::Kind { what };
+        let cut = |what, rest: &[u8]| OpenpgpError::Packet { what, offset: packet.body.len().saturating_sub(rest.len()) };
+        let [version, type_, algorithm, hash, rest @ ..] = packet.body else { return Err(cut("an end too early", &[])) };
+        match (*version, *algorithm) {
+            (4, EDDSA) => {}
+            (4, _) => return Err(kind("its algorithm is not EdDSA (22)")),
+            _ => return Err(kind("its version is not 4")),
+        }
+        let hash = Hash::from_number(*hash).ok_or(kind("its hash is neither SHA-256 nor SHA-512"))?;
+        let (length, after) = big_endian(rest, 2).ok_or_else(|| cut("an end too early", rest))?;
+        let (area, rest) = after.split_at_checked(length).ok_or_else(|| cut("an end too early", after))?;
+        let hashed = packet.body.get(..length.saturating_add(6)).unwrap_or_default().to_vec();
+        let (length, after) = big_endian(rest, 2).ok_or_else(|| cut("an end too early", rest))?;
+        let (unhashed, rest) = after.split_at_checked(length).ok_or_else(|| cut("an end too early", after))?;
+        let (_check, rest) = rest.split_at_checked(2).ok_or_else(|| cut("an end too early", rest))?;
+        let (r, rest) = read_mpi(rest).ok_or_else(|| cut("a malformed number", rest))?;
+        let (s, rest) = read_mpi(rest).ok_or_else(|| cut("a malformed number", rest))?;
+        if !rest.is_empty() {
+            return Err(cut("bytes after its end", rest));
+        }
+        let mut numbers = [0; 64];
+        numbers.iter_mut().zip(r.iter().chain(&s)).for_each(|(to, from)| *to = *from);
+        Ok(Self { kind: *type_, hash, hashed, area, unhashed, numbers })
+    }
+
+    /// What Ed25519 has signed.
+    pub(super) fn tbs(&self, document: Hasher) -> Vec<u8> {
+        digest(document, &self.hashed)
+    }
+}
+
+/// The subpackets of an area: type with its critical bit, and body. Ends after one that is malformed.
+pub(super) fn subpackets(area: &[u8]) -> impl Iterator<Item = Result<(u8, &[u8]), OpenpgpError>> {
+    let mut rest = area;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let cut = OpenpgpError::Packet { what: "a malformed subpacket", offset: area.len().saturating_sub(rest.len()) };
+        let read = packet::new_length(rest).and_then(|(length, after)| {
+            let (subpacket, after) = after.split_at_checked(length)?;
+            let (type_, body) = subpacket.split_first()?;
+            Some((*type_, body, after))
+        });
+        let Some((type_, body, after)) = read else {
+            rest = &[];
+            return Some(Err(cut));
+        };
+        rest = after;
+        Some(Ok((type_, body)))
+    })
+}
+
 /// What a signature says beside the document.
 #[derive(Default)]
 struct Said {
@@ -185,12 +233,10 @@ struct Said {
 
 impl Said {
     fn read(area: &[u8]) -> Result<Self, OpenpgpError> {
-        let (mut said, mut rest) = (Self::default(), area);
-        while !rest.is_empty() {
-            let cut = OpenpgpError::Packet { what: "a malformed subpacket", offset: area.len().saturating_sub(rest.len()) };
-            let (length, after) = packet::new_length(rest).ok_or(cut)?;
-            let (subpacket, after) = after.split_at_checked(length).ok_or(cut)?;
-            let (type_, body) = subpacket.split_first().ok_or(cut)?;
+        let mut said = Self::default();
+        for subpacket in subpackets(area) {
+            let (type_, body) = subpacket?;
+            let cut = OpenpgpError::Packet { what: "a malformed subpacket", offset: 0 };
             match (type_ & 0x7f, body) {
                 (CREATED, _) => said.created = Some(u32::from_be_bytes(body.try_into().map_err(|_| cut)?)),
                 (ISSUER_FINGERPRINT, [4, fingerprint @ ..]) => said.issuer = fingerprint.try_into().ok(),
@@ -201,7 +247,6 @@ impl Said {
                 _ if type_ & 0x80 == 0 => {}
                 _ => return Err(OpenpgpError::Kind { what: "it says something critical that is not known here" }),
             }
-            rest = after;
         }
         Ok(said)
     }

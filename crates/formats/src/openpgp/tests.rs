@@ -109,8 +109,98 @@ proptest! {
     }
 
     #[test]
+    fn a_signature_that_was_written_is_read_as_it_was(document in proptest::collection::vec(any::<u8>(), 0..200), created: u32, long: bool) {
+        let hash = if long { Hash::Sha512 } else { Hash::Sha256 };
+        let unsigned = Unsigned { key: key(), hash, created };
+        let tbs = unsigned.tbs(hashed(hash, &document));
+        let packet = unsigned.packet(&tbs, &signing_key('A').sign(&tbs).to_bytes());
+        let [read] = Signature::read_all(&packet).unwrap().try_into().unwrap();
+        prop_assert_eq!(read.created(), created);
+        prop_assert_eq!(read.tbs(hashed(hash, &document)), tbs.clone());
+        prop_assert_eq!(read.packet(&tbs), packet);
+    }
+
+    #[test]
     fn no_bytes_make_the_reader_stumble(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = Signature::read_all(&bytes);
         let _ = is_signature(&bytes);
+    }
+}
+
+mod trust {
+    use super::super::*;
+    use ed25519_dalek::{Signer as _, SigningKey};
+
+    const MADE: u32 = 1_700_000_000;
+
+    fn key(seed: u8) -> (SigningKey, PublicKey) {
+        let secret = SigningKey::from_bytes(&[seed; 32]);
+        let point = secret.verifying_key().to_bytes();
+        (secret, PublicKey { created: MADE, point })
+    }
+
+    fn word(secret: &SigningKey, key: PublicKey, created: u32, expires: Option<u32>) -> Vec<u8> {
+        let user = UserId::new("Example <release@example.org>").unwrap();
+        let word = SelfSignature::of_user(key, &user, created, expires);
+        word.packet(&secret.sign(word.tbs()).to_bytes())
+    }
+
+    fn certificate_of(secret: &SigningKey, key: PublicKey, expires: Option<u32>) -> Vec<u8> {
+        certificate(&key, &UserId::new("Example <release@example.org>").unwrap(), &word(secret, key, MADE, expires))
+    }
+
+    #[test]
+    fn the_newest_word_of_the_key_itself_says_when_it_ends() {
+        let (secret, public) = key(1);
+        let end = MADE + 1000;
+        let mut bytes = certificate_of(&secret, public, Some(end));
+        let read = Certificate::parse(&bytes).unwrap();
+        assert_eq!(read.user_ids, ["Example <release@example.org>"]);
+        assert_eq!(read.keys, [CertifiedKey { key: public, expires: Some(end.into()), revoked: false }]);
+        let at = |time: u32| read.keys[0].usable_at(Some(time.into()));
+        assert_eq!((at(MADE), at(end - 1)), (Ok(()), Ok(())));
+        assert_eq!((at(MADE - 1), at(end)), (Err(ValidityError::TooEarly), Err(ValidityError::Expired)));
+        assert_eq!(read.keys[0].usable_at(None), Err(ValidityError::NoTime));
+        // Somebody else's word changes nothing, the key's own later one does.
+        let (other, _) = key(2);
+        bytes.extend(word(&other, public, MADE + 9, None));
+        assert_eq!(Certificate::parse(&bytes).unwrap(), read);
+        bytes.extend(word(&secret, public, MADE + 9, None));
+        assert_eq!(Certificate::parse(&bytes).unwrap().keys[0].expires, None);
+        let armored = armor(Block::PublicKey, &bytes);
+        assert_eq!(Certificate::parse(armored.as_bytes()), Certificate::parse(&bytes));
+    }
+
+    #[test]
+    fn a_revocation_by_the_key_counts_whenever_it_was_made_and_one_by_another_does_not() {
+        let (secret, public) = key(1);
+        let bytes = certificate_of(&secret, public, None);
+        let revocation = SelfSignature::of_revocation(public, MADE + 5, "replaced");
+        let with = |by: &SigningKey| {
+            let packet = revocation.packet(&by.sign(revocation.tbs()).to_bytes());
+            // A revocation of the key stands right behind it.
+            let at = packet::write(6, &public.body()).len();
+            Certificate::parse(&[&bytes[..at], &packet, &bytes[at..]].concat()).unwrap().keys[0].usable_at(Some(MADE.into()))
+        };
+        assert_eq!(with(&secret), Err(ValidityError::Revoked));
+        assert_eq!(with(&key(2).0), Ok(()));
+    }
+
+    #[test]
+    fn what_is_changed_or_not_certified_is_refused() {
+        let (secret, public) = key(1);
+        let bytes = certificate_of(&secret, public, Some(MADE + 1000));
+        let head = packet::write(6, &public.body());
+        assert!(Certificate::parse(&head).is_err(), "a bare key");
+        assert!(Certificate::parse(&[bytes.as_slice(), &bytes].concat()).is_err(), "two certificates");
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            let read = Certificate::parse(&flipped);
+            // What is not hashed (the key's id, the digest's first bytes) may be anything.
+            let same = read.as_ref().is_ok_and(|r| Some(r) == Certificate::parse(&bytes).as_ref().ok());
+            assert!(read.is_err() || same, "byte {at}: {read:?}");
+            assert!(Certificate::parse(&bytes[..at]).is_err(), "cut at {at}");
+        }
     }
 }
