@@ -24,11 +24,13 @@
 
 mod bytes;
 mod details;
+mod disclose;
 pub mod durable;
 mod entry;
 mod error;
 mod fsck;
 mod log;
+mod mirror;
 mod publish;
 mod reader;
 mod redact;
@@ -42,10 +44,12 @@ mod tiles;
 mod wal;
 
 pub use details::{Details, DetailsError, Disclosure, Field, MAX_DETAILS, MAX_FIELDS, SALT, Salts, SaltsError};
+pub use disclose::{DiscloseError, Disclosed, DisclosedError, disclose};
 pub use entry::{Decision, Leaf, LeafError, MAX_LEAF, MAX_TIME, Token, TokenError};
 pub use error::{AppendError, OpenError, PublishError, ReadError};
 pub use fsck::{Finding, Problem, Report, fsck};
 pub use log::{Appended, Log, LogConfig, NewEntry, Recovery};
+pub use mirror::{MirrorError, Mirrored, mirror};
 pub use publish::PublisherStatus;
 pub use reader::{MAX_ENTRIES, Reader, Recorded, RecordedIter};
 pub use redact::{RedactError, redact};

@@ -287,6 +287,24 @@ impl<F: Fetch> StaticLog<F> {
         }
     }
 
+    /// The bytes of a file that the checkpoint promises, verified.
+    pub(crate) fn verified_file(&self, path: TilePath) -> Result<Vec<u8>, StaticLogError> {
+        match path.level {
+            TileLevel::Hashes(level) => {
+                let hashes = self.tile(level, path.index)?;
+                Ok(hashes.iter().flat_map(|Hash(hash)| *hash).collect())
+            }
+            TileLevel::Entries => {
+                let mut out = Vec::new();
+                for entry in self.bundle(path.index)? {
+                    out.extend_from_slice(&u16::try_from(entry.len()).unwrap_or(u16::MAX).to_be_bytes());
+                    out.extend_from_slice(&entry);
+                }
+                Ok(out)
+            }
+        }
+    }
+
     /// The verified entries of a bundle.
     fn bundle(&self, index: u64) -> Result<Vec<Vec<u8>>, StaticLogError> {
         let size = self.signed.checkpoint.size;
