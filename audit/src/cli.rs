@@ -1,12 +1,18 @@
 //! The command line.
 
+use crate::book::{BookArgs, LogArgs};
 use crate::error::AuditError;
+use crate::follow::Follow;
+use crate::index;
 use crate::place::Place;
+use crate::reconcile::Reconcile;
+use crate::search::{Prove, Search, show_one};
 use crate::show::{Which, show};
 use crate::state::State;
 use crate::verify::verify;
-use chancery_tlog::VerifierKey;
-use clap::{Args, Parser, Subcommand};
+use chancery_reqlog::mirror;
+use clap::{Parser, Subcommand};
+use serde_json::json;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -37,37 +43,42 @@ enum Command {
         state: Option<PathBuf>,
     },
     /// Show entries; each is led back to the signed checkpoint before it is shown.
-    #[command(after_help = "Example:\n  chancery-audit show /srv/log 10..20 --vkey-file log.vkey --json")]
+    #[command(
+        after_help = "Example:\n  chancery-audit show /srv/log 10..20 --vkey-file log.vkey --json\n  chancery-audit show /srv/log 7 --vkey-file log.vkey --details entry-7.jsonl"
+    )]
     Show {
         #[command(flatten)]
-        log: LogArgs,
-        /// An index, or a range such as 10..20; without it all entries.
+        book: BookArgs,
+        /// An index, a range such as 10..20, or a request id; without it all entries.
         entries: Option<String>,
     },
-}
-
-#[derive(Debug, Args)]
-struct LogArgs {
-    /// A directory with the log's files, or the URL that they are served under.
-    #[arg(value_name = "DIR|URL")]
-    log: String,
-    /// The log's verification key, as `chanceryd log vkey` prints it.
-    #[arg(long, value_name = "VKEY", conflicts_with = "vkey_file", required_unless_present = "vkey_file")]
-    vkey: Option<String>,
-    /// A file with that key.
-    #[arg(long, value_name = "FILE")]
-    vkey_file: Option<PathBuf>,
-}
-
-impl LogArgs {
-    fn key(&self) -> Result<VerifierKey, AuditError> {
-        let text = match (&self.vkey, &self.vkey_file) {
-            (Some(text), _) => text.clone(),
-            (None, Some(path)) => std::fs::read_to_string(path).map_err(|source| AuditError::Read { path: path.clone(), source })?,
-            (None, None) => String::new(),
-        };
-        text.trim().parse().map_err(AuditError::Key)
-    }
+    /// Find entries by key, digest, principal, subject, ref, time, decision; what is found is led back to the signed checkpoint.
+    #[command(
+        after_help = "Example:\n  chancery-audit search /srv/log --vkey-file log.vkey --index log.db --kind deny --since 24h\n  chancery-audit search /srv/log --vkey-file log.vkey --index log.db --details all.jsonl --ref app/tool/x86_64/stable"
+    )]
+    Search(Search),
+    /// Print every entry once, as it comes: one JSON object a line, to standard output, a file, journald or syslog.
+    #[command(
+        after_help = "Example:\n  chancery-audit follow https://log.example.org/requests --vkey-file log.vkey --state siem.checkpoint --to syslog:siem.example.org:514\n\nThe key host does not notice who follows: a reader that hangs delays no signature."
+    )]
+    Follow(Follow),
+    /// Make the receipt of a past entry again.
+    #[command(after_help = "Example:\n  chancery-audit prove /srv/log 7 --vkey-file log.vkey --out entry-7.tlog-proof")]
+    Prove(Prove),
+    /// Compare published signatures with the entries, both ways.
+    #[command(
+        after_help = "Example:\n  for f in *.tar.gz; do chancery verify sshsig $f --public-key release.pub --json; done > published.jsonl\n  chancery-audit reconcile /srv/log --vkey-file log.vkey --published published.jsonl --construction sshsig"
+    )]
+    Reconcile(Reconcile),
+    /// Copy a log, and bring the copy up to date: only what is verified, never backwards.
+    #[command(after_help = "Example:\n  chancery-audit mirror https://log.example.org/requests /srv/mirror --vkey-file log.vkey")]
+    Mirror {
+        #[command(flatten)]
+        log: LogArgs,
+        /// The directory of the copy; it is made if need be.
+        #[arg(value_name = "COPY")]
+        to: PathBuf,
+    },
 }
 
 impl Cli {
@@ -89,9 +100,24 @@ impl Cli {
                     say(&verified.text())
                 }
             }
-            Command::Show { log, entries } => {
-                let which = entries.map_or(Ok(Which::All), |text| text.parse())?;
-                show(Place::new(&log.log), &log.key()?, &which, self.json, say)
+            Command::Show { book, entries } => match entries.map(|text| (text.parse::<Which>(), text)) {
+                Some((Err(error), text)) if index::unhex(&text).is_none() => Err(error),
+                Some((Err(_), text)) => say(&show_one(&book.open()?, &text, self.json)?),
+                Some((Ok(Which::Some(range)), text)) if range.end.checked_sub(range.start) == Some(1) => {
+                    say(&show_one(&book.open()?, text.split("..").next().unwrap_or(&text), self.json)?)
+                }
+                Some((Ok(which), _)) => show(Place::new(&book.log.log), &book.log.key()?, &which, self.json, say),
+                None => show(Place::new(&book.log.log), &book.log.key()?, &Which::All, self.json, say),
+            },
+            Command::Search(search) => search.run(self.json, say),
+            Command::Follow(follow) => follow.run(),
+            Command::Prove(prove) => prove.run(self.json, say),
+            Command::Reconcile(reconcile) => reconcile.run(self.json, say),
+            Command::Mirror { log, to } => {
+                let made = mirror(Place::new(&log.log), &to, &log.key()?, |_| {}).map_err(AuditError::Mirror)?;
+                let facts = json!({ "before": made.before, "entries": made.entries, "files": made.files });
+                let line = format!("{} has {} entries now; {} files were written\n", to.display(), made.entries, made.files);
+                say(&if self.json { format!("{facts}\n") } else { line })
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Why an audit ended with a failure, and with which exit code.
 
 use crate::web::WebError;
-use chancery_reqlog::StaticLogError;
 use chancery_reqlog::durable::DurableError;
+use chancery_reqlog::{MirrorError, StaticLogError};
 use chancery_tlog::{CheckpointError, KeyError};
 use serde_json::{Value, json};
 use std::io;
@@ -31,8 +31,36 @@ pub(crate) enum AuditError {
         #[source]
         source: io::Error,
     },
-    #[error("{0:?} is neither an index nor a range such as 10..20")]
+    #[error("{0:?} is neither an index, nor a range such as 10..20, nor a request id in hex")]
     Range(String),
+    #[error("{0}")]
+    Usage(String),
+    #[error("no entry of the log has the request id {0}")]
+    NoRequest(String),
+    #[error("the index {} cannot be used; delete it, and it is made again", path.display())]
+    Index {
+        path: PathBuf,
+        #[source]
+        source: rusqlite::Error,
+    },
+    #[error("{} is an index of another log, or of another version of this program; name another file, or delete it", path.display())]
+    OtherIndex { path: PathBuf },
+    #[error("the index says something else of entry {index} than the log: it was changed; delete it, and it is made again")]
+    IndexDiffers { index: u64 },
+    #[error("line {line} of {} {why}", path.display())]
+    Disclosure { path: PathBuf, line: u64, why: String },
+    #[error("line {line} of {} is not what `chancery verify --json` prints of a signature: key_id and tbs_sha256 are missing", path.display())]
+    Published { path: PathBuf, line: u64 },
+    #[error("{missing} published signatures have no entry, {unpublished} entries have no published signature")]
+    Reconcile { missing: u64, unpublished: usize },
+    #[error("entries cannot be handed on to {target}; they are kept and tried again the next time")]
+    Sink {
+        target: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the copy could not be made")]
+    Mirror(#[source] MirrorError),
     #[error("the log has {size} entries, numbered from 0")]
     Beyond { size: u64 },
     #[error("the log did not stand the check")]
@@ -66,8 +94,12 @@ impl AuditError {
                     2
                 }
             }
+            Self::Usage(_) | Self::Published { .. } | Self::OtherIndex { .. } => 2,
             Self::NoLog | Self::Unreadable(_) => 3,
+            Self::Mirror(MirrorError::Log(error)) if error.is_misbehaviour() => 4,
             Self::Log { .. } => 4,
+            Self::NoRequest(_) | Self::Index { .. } | Self::IndexDiffers { .. } | Self::Disclosure { .. } | Self::Reconcile { .. } => 1,
+            Self::Sink { .. } | Self::Mirror(_) => 1,
             Self::Save(_) | Self::Output(_) | Self::Lock { .. } => 1,
         }
     }

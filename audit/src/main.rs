@@ -1,10 +1,16 @@
 //! `chancery-audit`: verifies a request log from static files alone.
 
+mod book;
 mod cli;
 mod error;
+mod follow;
+mod index;
 mod place;
+mod reconcile;
+mod search;
 mod show;
 mod state;
+mod time;
 mod verify;
 mod web;
 
@@ -18,12 +24,22 @@ fn main() -> ExitCode {
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody reads our errors, nothing can be done about it.
-            if json {
-                let _ = writeln!(std::io::stdout().lock(), "{}", error.json());
-            }
-            let _ = write!(std::io::stderr().lock(), "{}", error.text());
+            complain(&error, json);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Tells people, and programs where they read.
+fn complain(error: &error::AuditError, json: bool) {
+    // Where nobody reads our errors, nothing can be done about it.
+    if json {
+        let _ = writeln!(std::io::stdout().lock(), "{}", error.json());
+    }
+    let _ = write!(std::io::stderr().lock(), "{}", error.text());
+}
+
+/// Waits before the next look at a log, which cannot tell by itself that it has grown.
+fn wait(pause: std::time::Duration) {
+    std::thread::park_timeout(pause);
 }

@@ -1,10 +1,12 @@
 //! `chancery-audit show`.
 
+use crate::book::Shown;
 use crate::error::AuditError;
 use crate::place::Place;
+use crate::time;
 use chancery_reqlog::{Leaf, StaticLog};
 use chancery_tlog::VerifierKey;
-use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -48,46 +50,44 @@ pub(crate) fn show(
         Which::Some(_) => return Err(AuditError::Beyond { size }),
     };
     for entry in log.entries(range) {
-        let (index, entry) = entry.map_err(failed)?;
-        write(&if json { json_line(index, &entry) } else { text(index, &entry) })?;
+        let (index, bytes) = entry.map_err(failed)?;
+        let shown = Shown { index, leaf: Leaf::parse(&bytes).ok(), bytes, fields: BTreeMap::new(), key_name: None };
+        write(&if json { format!("{}\n", shown.json()) } else { text(&shown) })?;
     }
     Ok(())
 }
 
-/// The entry as it is, with its index before it.
-fn json_line(index: u64, entry: &[u8]) -> String {
-    let leaf = serde_json::from_slice::<serde_json::Value>(entry).unwrap_or(serde_json::Value::Null);
-    format!("{}\n", serde_json::json!({ "index": index, "entry": leaf }))
-}
-
-fn text(index: u64, entry: &[u8]) -> String {
-    let leaf = match Leaf::parse(entry) {
-        Ok(leaf) => leaf,
-        Err(error) => return format!("{index:>8}  {error}\n"),
+/// One line, for people.
+pub(crate) fn text(shown: &Shown) -> String {
+    let Some(leaf) = &shown.leaf else {
+        let why = Leaf::parse(&shown.bytes).err().map(|e| e.to_string()).unwrap_or_default();
+        return format!("{:>8}  {why}\n", shown.index);
     };
-    let mut line = format!("{index:>8}  {}  {} {:<6}", time(leaf.time), leaf.kind, leaf.decision.word());
+    let mut line = format!("{:>8}  {}  {} {:<6}", shown.index, time::show(leaf.time), leaf.kind, leaf.decision.word());
     for (name, value) in [("", &leaf.construction), ("reason ", &leaf.reason)] {
         if let Some(value) = value {
             let _ = write!(line, "  {name}{value}");
         }
     }
     if let (Some(key), Some(version)) = (leaf.key, leaf.key_version) {
-        let _ = write!(line, "  key {}… version {version}", hex(&key).chars().take(12).collect::<String>());
+        let id = hex(&key).chars().take(12).collect::<String>();
+        let name = shown.key_name.as_ref().map_or_else(|| format!("{id}…"), |name| format!("{name} ({id}…)"));
+        let _ = write!(line, "  key {name} version {version}");
     }
     if let Some(tbs) = leaf.tbs {
         let _ = write!(line, "  tbs sha256:{}", hex(&tbs));
+    }
+    for name in ["principal", "subject"] {
+        if let Some(value) = shown.fields.get(name) {
+            let _ = write!(line, "  {name} {value}");
+        }
     }
     line.truncate(line.trim_end().len());
     line.push('\n');
     line
 }
 
-fn time(ms: u64) -> String {
-    let stamp = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    stamp.map_or_else(|| format!("{ms} ms"), |t| t.to_string())
-}
-
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, b| {
         let _ = write!(out, "{b:02x}");
         out

@@ -1,6 +1,7 @@
 //! The checkpoint that was verified last, kept so that a log which goes back or forks is noticed.
 
 use crate::error::AuditError;
+use chancery_reqlog::SignedCheckpoint;
 use chancery_reqlog::durable::write_atomic;
 use chancery_tlog::{Checkpoint, VerifierKey};
 use std::fs::File;
@@ -34,6 +35,13 @@ impl State {
             Err(source) => return Err(AuditError::Read { path: path.to_owned(), source }),
         };
         Ok(Self { path: path.to_owned(), earlier, _lock: lock })
+    }
+
+    /// Keeps a checkpoint that was verified, here and for what comes next.
+    pub(crate) fn advance(&mut self, signed: &SignedCheckpoint) -> Result<(), AuditError> {
+        self.save(&signed.note)?;
+        self.earlier = Some(Earlier { checkpoint: signed.checkpoint.clone(), note: signed.note.clone() });
+        Ok(())
     }
 
     pub(crate) fn save(&self, note: &str) -> Result<(), AuditError> {

@@ -61,7 +61,7 @@ pub(crate) fn verify(place: Place, key: &VerifierKey, state: Option<&State>) -> 
 }
 
 /// Shown on a terminal only.
-fn progress(size: u64) -> ProgressBar {
+pub(crate) fn progress(size: u64) -> ProgressBar {
     let bar = ProgressBar::new(size);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} entries {eta}") {
         bar.set_style(style);

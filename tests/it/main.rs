@@ -25,6 +25,7 @@ mod log;
 mod matrix;
 mod openpgp;
 mod outside;
+mod record;
 mod signing;
 mod trouble;
 mod variant;

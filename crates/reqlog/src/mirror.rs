@@ -72,14 +72,18 @@ pub fn mirror<F: Fetch>(from: F, to: &Path, key: &VerifierKey, mut progress: imp
 /// All tiles and bundles of a log of this size.
 fn paths(size: u64) -> impl Iterator<Item = TilePath> {
     let levels = (0_u8..8).take_while(move |level| size.checked_shr(u32::from(*level).saturating_mul(8)).is_some_and(|n| n > 0));
-    let hashes = levels.flat_map(move |level| tiles(TileLevel::Hashes(level), size.checked_shr(u32::from(level).saturating_mul(8)).unwrap_or(0)));
+    let hashes =
+        levels.flat_map(move |level| tiles(TileLevel::Hashes(level), size.checked_shr(u32::from(level).saturating_mul(8)).unwrap_or(0)));
     tiles(TileLevel::Entries, size).chain(hashes)
 }
 
 fn tiles(level: TileLevel, count: u64) -> impl Iterator<Item = TilePath> {
     let width = |rest: u64| u16::try_from(rest).unwrap_or(TILE_WIDTH).min(TILE_WIDTH);
-    (0..count.div_ceil(u64::from(TILE_WIDTH)))
-        .map(move |index| TilePath { level, index, width: width(count.saturating_sub(index.saturating_mul(u64::from(TILE_WIDTH)))) })
+    (0..count.div_ceil(u64::from(TILE_WIDTH))).map(move |index| TilePath {
+        level,
+        index,
+        width: width(count.saturating_sub(index.saturating_mul(u64::from(TILE_WIDTH)))),
+    })
 }
 
 /// Whether a log that had `known` entries did not have this file yet.

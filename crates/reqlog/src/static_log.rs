@@ -114,7 +114,7 @@ pub enum StaticLogError {
 impl StaticLogError {
     /// Whether this shows that the log (or who serves it) misbehaved, rather than that something was not reachable or not asked rightly.
     #[must_use]
-    pub fn is_misbehaviour(&self) -> bool {
+    pub const fn is_misbehaviour(&self) -> bool {
         matches!(self, Self::Tampered { .. } | Self::Checkpoint(_) | Self::Rollback { .. } | Self::Fork { .. })
     }
 }

@@ -49,7 +49,7 @@ enum Command {
     /// Check policies (a command of chancery-keeper).
     #[command(disable_help_flag = true)]
     Policy(Handed),
-    /// Check the request log and show its key (a command of chancery-keeper).
+    /// Check, export, disclose and redact the request log, and show its key (a command of chancery-keeper).
     #[command(disable_help_flag = true)]
     Log(Handed),
 }

@@ -2,11 +2,12 @@
 
 use super::{CliError, Options, remark};
 use crate::key;
-use chancery_reqlog::{Finding, Report, fsck};
+use chancery_reqlog::{Directory, Finding, Report, disclose, fsck, mirror, redact};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::error::Error as _;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Log {
@@ -18,6 +19,40 @@ pub(super) enum Log {
         #[arg(long)]
         explain: bool,
     },
+    /// Print private fields of entries, each so that it can be checked against the public log; needs no passphrase.
+    ///
+    /// One line of JSON a field, for `chancery-audit`: the value, its salt, and its way to the commitment in the entry. Fields that are not
+    /// named stay private. The key host may be serving meanwhile.
+    #[command(
+        after_help = "Example:\n  chanceryd log disclose 7 subject principal --dir /etc/chancery > entry-7.jsonl\n  chanceryd log disclose 0.. --dir /etc/chancery > everything.jsonl"
+    )]
+    Disclose {
+        /// An index, a range such as 10..20, or 10.. for all from there on.
+        #[arg(value_name = "ENTRIES")]
+        entries: String,
+        /// Names of fields; all fields when none is named.
+        fields: Vec<String>,
+    },
+    /// Delete private fields of an entry for good; the public log and every proof stay as they are. The key host must not be serving.
+    #[command(
+        after_help = "Example:\n  chanceryd log redact 7 principal --dir /etc/chancery\n\nBackups and the disk's old blocks are not reached. `facts`, `message` and `payload` may name the same thing again."
+    )]
+    Redact {
+        /// The entry.
+        index: u64,
+        /// Names of fields; all fields when none is named.
+        fields: Vec<String>,
+    },
+    /// Copy the public files to another directory, such as one that a web server serves; needs no passphrase.
+    ///
+    /// Each file is verified before it is copied, and the checkpoint is replaced last. Run it again to bring the copy up to date; a log
+    /// that went back or forked is refused. The key host may be serving meanwhile.
+    #[command(after_help = "Example:\n  chanceryd log export /srv/www/requests --dir /etc/chancery")]
+    Export {
+        /// The directory; it is made if need be.
+        #[arg(value_name = "DIR")]
+        to: PathBuf,
+    },
     /// Print the key that verifies the log's checkpoints; needs no passphrase.
     #[command(after_help = "Example:\n  chanceryd log vkey --dir /etc/chancery > log.vkey")]
     Vkey,
@@ -28,6 +63,18 @@ impl Log {
         let config = options.config()?;
         let key = key::log_verifier_key(&config.keys)?;
         match self {
+            Self::Disclose { entries, fields } => print_disclosed(&config.log, &entries, &fields),
+            Self::Redact { index, fields } => {
+                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+                let changed = redact(&config.log, index, &fields)?;
+                let text = if changed { "redacted" } else { "nothing to redact: the entry has no such field, or it was redacted before" };
+                options.print(&json!({ "index": index, "redacted": changed }), &format!("{text}\n"))
+            }
+            Self::Export { to } => {
+                let made = mirror(Directory::new(config.log.join("public")), &to, &key, |_| {})?;
+                let facts = json!({ "before": made.before, "entries": made.entries, "files": made.files });
+                options.print(&facts, &format!("{} has {} entries now; {} files were written\n", to.display(), made.entries, made.files))
+            }
             Self::Vkey => options.print(&json!({ "vkey": key.to_string() }), &format!("{key}\n")),
             Self::Fsck { explain } => {
                 if !config.log.join("wal").exists() {
@@ -47,6 +94,31 @@ impl Log {
             }
         }
     }
+}
+
+fn print_disclosed(log: &Path, entries: &str, fields: &[String]) -> Result<(), CliError> {
+    let usage = || CliError::Usage {
+        what: format!("{entries:?} is neither an index nor a range"),
+        instead: "write 7, 10..20, or 10.. for all from there on".to_owned(),
+    };
+    let number = |text: &str| text.parse::<u64>().map_err(|_| usage());
+    // What is not published yet, no auditor could check.
+    let published = || {
+        let note = std::fs::read_to_string(log.join("public/checkpoint")).map_err(|_| CliError::NoLog { dir: log.to_owned() })?;
+        note.lines().nth(1).and_then(|size| size.parse::<u64>().ok()).ok_or_else(|| CliError::NoLog { dir: log.to_owned() })
+    };
+    let range = match entries.split_once("..") {
+        Some((from, "")) => number(from)?..published()?,
+        Some((from, to)) => number(from)?..number(to)?,
+        None => number(entries)?..number(entries)?.saturating_add(1),
+    };
+    if range.is_empty() {
+        return Err(usage());
+    }
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    disclose(log, range, &fields, |disclosed| writeln!(out, "{}", disclosed.to_json()))?;
+    out.flush().map_err(CliError::Output)
 }
 
 fn facts(report: &Report) -> Value {

@@ -11,7 +11,7 @@ use crate::key::KeyError;
 use crate::passphrase::{PassphraseError, Source};
 use crate::policy::PolicyErrors;
 use crate::serve::ServeError;
-use chancery_reqlog::{OpenError, ReadError};
+use chancery_reqlog::{DiscloseError, MirrorError, OpenError, ReadError, RedactError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::error::Error;
@@ -64,7 +64,7 @@ enum Command {
     /// Check policies.
     #[command(subcommand)]
     Policy(policy::Policy),
-    /// Check the request log and show its key.
+    /// Check, export, disclose and redact the request log, and show its key.
     #[command(subcommand)]
     Log(log::Log),
 }
@@ -122,6 +122,15 @@ pub enum CliError {
     /// The newest entries of the request log cannot be read back.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Nothing was disclosed.
+    #[error(transparent)]
+    Disclose(#[from] DiscloseError),
+    /// Nothing was redacted.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
+    /// Nothing was exported.
+    #[error(transparent)]
+    Export(#[from] MirrorError),
     /// Service.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -152,6 +161,8 @@ impl CliError {
             Self::Config(_) | Self::Usage { .. } | Self::PolicyFile { .. } | Self::Policy(_) | Self::Gateway { .. } => 2,
             Self::Log(OpenError::Origin { .. } | OpenError::KeyMismatch { .. }) => 2,
             Self::Log(error) if run::misbehaves(error) => 4,
+            Self::Disclose(DiscloseError::Beyond { .. }) => 2,
+            Self::Export(MirrorError::Log(error)) if error.is_misbehaviour() => 4,
             Self::LogDamaged { .. } | Self::Read(_) => 4,
             _ => 1,
         }

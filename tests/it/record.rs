@@ -1,0 +1,213 @@
+//! What security teams do with the record: search, show, follow, prove, reconcile, mirror.
+
+use chancery_tests::{KeyHost, Output, Publisher, Setup, program, run};
+use std::fs;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A key host that signed two files and refused one.
+struct Desk {
+    host: KeyHost,
+    publisher: Publisher,
+    details: PathBuf,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let mut host =
+            Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "tool-*", "namespaces = [\"file\"]").start();
+        let publisher = host.publisher("web1");
+        for name in ["tool-1", "tool-2"] {
+            let _ = run(&mut sign(&publisher, name)).ok();
+        }
+        let _ = run(&mut sign(&publisher, "other")).failed(1, "subject-not-granted");
+        assert_eq!(host.stop(), Some(0));
+        let details = host.temp().join("all.jsonl");
+        fs::write(&details, run(&mut host.chanceryd_plain(&["log", "disclose", "0.."])).ok().stdout).unwrap();
+        Self { host, publisher, details }
+    }
+
+    fn audit(&self, command: &str, arguments: &[&str]) -> Output {
+        run(&mut self.command(command, arguments))
+    }
+
+    fn command(&self, command: &str, arguments: &[&str]) -> Command {
+        let mut audit = Command::new(program("chancery-audit"));
+        audit.arg(command).arg(self.host.public()).args(["--vkey", &self.host.vkey()]).args(arguments);
+        audit
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.host.temp().join(name)
+    }
+}
+
+fn sign(publisher: &Publisher, name: &str) -> Command {
+    let path = publisher.dir().join(name);
+    fs::write(&path, format!("content of {name}")).unwrap();
+    let mut command = publisher.chancery(&["sign", "--key", "tarballs", "--as", "sshsig"]);
+    command.arg(path);
+    command
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn entries_are_found_by_what_was_disclosed_and_each_is_proved() {
+    let desk = Desk::new();
+    let (index, details) = (desk.path("log.db"), text(&desk.details).to_owned());
+    let search = |more: &[&str]| {
+        let common = ["--index", text(&index), "--details", &details, "--json"];
+        let found = desk.audit("search", &[&common, more].concat()).ok().stdout;
+        found.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(search(&["--kind", "sign"]).len(), 2);
+    let [one] = search(&["--subject", "tool-2"]).try_into().unwrap();
+    assert_eq!((&one["details"]["subject"], &one["key_name"]), (&"tool-2".into(), &"tarballs".into()));
+    assert_eq!(search(&["--principal", "spiffe://localhost/publisher/web1"]).len(), 3);
+    let [refused] = search(&["--decision", "deny", "--since", "1h"]).try_into().unwrap();
+    assert_eq!(refused["entry"]["reason"], "subject-not-granted");
+    let digest = one["details"]["payload"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    assert_eq!(search(&["--digest", &digest]), [one.clone()]);
+    assert_eq!(search(&["--key", "tarballs"]).len(), 4, "its entry at the start, two signatures and a refusal");
+    assert!(search(&["--subject", "tool-3"]).is_empty());
+
+    let rid = one["entry"]["rid"].as_str().unwrap();
+    let shown = desk.audit("show", &[rid, "--details", &details]).ok().stdout;
+    assert!(shown.contains("spiffe://localhost/publisher/web1") && shown.contains("tool-2"), "{shown}");
+    let proof = desk.path("again.tlog-proof");
+    let _ = desk.audit("prove", &[rid, "--out", text(&proof)]).ok();
+    let file = desk.publisher.dir().join("tool-2");
+    let _ = run(desk.publisher.chancery(&["verify", "sshsig", "--key", "tarballs", "--receipt"]).arg(&proof).arg(&file)).ok();
+}
+
+#[test]
+fn a_forged_disclosure_is_named_and_a_changed_index_is_not_believed() {
+    let desk = Desk::new();
+    let forged = desk.path("forged.jsonl");
+    fs::write(&forged, fs::read_to_string(&desk.details).unwrap().replace("tool-1", "tool-9")).unwrap();
+    let _ = desk.audit("search", &["--details", text(&forged)]).failed(1, "is not what entry");
+    let index = desk.path("log.db");
+    let _ = desk.audit("search", &["--index", text(&index)]).ok();
+    // Whoever writes to the index can hide entries from a search, but not show other ones.
+    let sqlite =
+        "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(\"UPDATE entry SET kind='stop' WHERE kind='deny'\"); c.commit()";
+    let _ = run(Command::new("python3").args(["-c", sqlite]).arg(&index)).ok();
+    let _ = desk.audit("search", &["--index", text(&index), "--kind", "stop"]).failed(1, "delete it");
+    fs::remove_file(&index).unwrap();
+    let _ = desk.audit("search", &["--index", text(&index), "--kind", "stop"]).ok();
+}
+
+#[test]
+fn one_field_is_disclosed_alone_and_a_redacted_one_never_again() {
+    let desk = Desk::new();
+    let disclose = |arguments: &[&str]| {
+        let mut command = desk.host.chanceryd_plain(&["log", "disclose"]);
+        run(command.args(arguments)).ok().stdout
+    };
+    let signed = disclose(&["0..", "subject"]).lines().filter(|l| l.contains("tool-1")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(signed.len(), 1);
+    let index = serde_json::from_str::<serde_json::Value>(&signed[0]).unwrap()["index"].to_string();
+    let only = disclose(&[&index, "subject"]);
+    assert!(only.contains("tool-1") && !only.contains("web1"), "{only}");
+    let before = fs::read(desk.host.public().join("checkpoint")).unwrap();
+    let mut redact = desk.host.chanceryd_plain(&["log", "redact", &index, "subject"]);
+    let _ = run(&mut redact).ok();
+    assert!(disclose(&[&index, "subject"]).is_empty());
+    assert_eq!(fs::read(desk.host.public().join("checkpoint")).unwrap(), before);
+    let _ = run(&mut desk.host.chanceryd_plain(&["log", "fsck"])).ok();
+    let _ = desk.audit("verify", &[]).ok();
+    // What was disclosed before is still true.
+    let kept = desk.path("kept.jsonl");
+    fs::write(&kept, only).unwrap();
+    let _ = desk.audit("show", &[&index, "--details", text(&kept)]).ok();
+}
+
+#[test]
+fn entries_are_handed_on_once_each_to_files_and_syslog() {
+    let mut desk = Desk::new();
+    let (state, file) = (desk.path("siem.checkpoint"), desk.path("siem.jsonl"));
+    let to = format!("file:{}", file.display());
+    let _ = desk.audit("follow", &["--once", "--state", text(&state), "--to", &to]).ok();
+    let first = fs::read_to_string(&file).unwrap().lines().count();
+    let _ = desk.audit("follow", &["--once", "--state", text(&state), "--to", &to]).ok();
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), first, "nothing twice");
+    desk.host.serve();
+    desk.publisher.point_at(&desk.host.endpoint());
+    let _ = run(&mut sign(&desk.publisher, "tool-3")).ok();
+    assert_eq!(desk.host.stop(), Some(0));
+    let prometheus = desk.path("follow.prom");
+    let _ = desk.audit("follow", &["--once", "--state", text(&state), "--to", &to, "--prometheus", text(&prometheus)]).ok();
+    let all = fs::read_to_string(&file).unwrap();
+    let ids: Vec<String> =
+        all.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["id"].as_str().unwrap().to_owned()).collect();
+    let expected: Vec<String> = (0..ids.len()).map(|n| format!("localhost/requests#{n}")).collect();
+    assert_eq!(ids, expected);
+    assert!(fs::read_to_string(&prometheus).unwrap().contains(&format!("chancery_audit_followed_entries {}\n", ids.len())));
+
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = format!("syslog:{}", socket.local_addr().unwrap());
+    let _ = desk.audit("follow", &["--once", "--from", "0", "--to", &to]).ok();
+    let mut buffer = [0; 4096];
+    for n in 0..ids.len() {
+        let length = socket.recv(&mut buffer).unwrap();
+        let message = std::str::from_utf8(&buffer[..length]).unwrap();
+        assert!(message.starts_with("<1") && message.contains(&format!("\"id\":\"localhost/requests#{n}\"")), "{message}");
+    }
+    // A target that is gone loses nothing: the state stays where it was.
+    let fresh = desk.path("fresh.checkpoint");
+    let _ = desk.audit("follow", &["--once", "--state", text(&fresh), "--to", "syslog:/nowhere/log"]).failed(1, "/nowhere/log");
+    assert!(!fresh.exists());
+}
+
+#[test]
+fn published_signatures_and_entries_are_compared_both_ways() {
+    let desk = Desk::new();
+    let published = |names: &[&str]| {
+        let verified = names.iter().map(|name| {
+            let mut command = desk.publisher.chancery(&["verify", "sshsig", "--key", "tarballs", "--json"]);
+            run(command.arg(desk.publisher.dir().join(name))).ok().stdout.replace('\n', "") + "\n"
+        });
+        let path = desk.path("published.jsonl");
+        fs::write(&path, verified.collect::<String>()).unwrap();
+        path
+    };
+    let all = published(&["tool-1", "tool-2"]);
+    let said = desk.audit("reconcile", &["--published", text(&all)]).ok().stdout;
+    assert!(said.contains("2 published signatures and 2 entries"), "{said}");
+    let less = published(&["tool-1"]);
+    let output = desk.audit("reconcile", &["--published", text(&less)]).failed(1, "1 entries have no published signature");
+    assert!(output.stdout.contains("NOT PUBLISHED"), "{}", output.stdout);
+    let wild = desk.path("wild.jsonl");
+    let key = "aa".repeat(32);
+    fs::write(&wild, format!("{{\"what\":\"x.tar.gz\",\"key_id\":\"{key}\",\"tbs_sha256\":\"{key}\"}}\n")).unwrap();
+    let output = desk.audit("reconcile", &["--published", text(&wild)]).failed(1, "1 published signatures have no entry");
+    assert!(output.stdout.contains("NO ENTRY: x.tar.gz"), "{}", output.stdout);
+    fs::write(&wild, "{}\n").unwrap();
+    let _ = desk.audit("reconcile", &["--published", text(&wild)]).failed(2, "line 1");
+}
+
+#[test]
+fn a_mirror_is_verified_and_never_goes_back() {
+    let mut desk = Desk::new();
+    let (copy, exported) = (desk.path("copy"), desk.path("exported"));
+    let old = desk.path("old");
+    let mirror = |from: &Path, to: &Path| {
+        run(Command::new(program("chancery-audit")).arg("mirror").arg(from).arg(to).args(["--vkey", &desk.host.vkey()]))
+    };
+    let _ = mirror(&desk.host.public(), &old).ok();
+    let _ = run(desk.host.chanceryd_plain(&["log", "export"]).arg(&exported)).ok();
+    let _ = mirror(&exported, &copy).ok();
+    desk.host.serve();
+    assert_eq!(desk.host.stop(), Some(0));
+    let mirror = |from: &Path, to: &Path| {
+        run(Command::new(program("chancery-audit")).arg("mirror").arg(from).arg(to).args(["--vkey", &desk.host.vkey()]))
+    };
+    let _ = mirror(&desk.host.public(), &copy).ok();
+    let _ = mirror(&old, &copy).failed(4, "ROLLBACK");
+    let mut verify = Command::new(program("chancery-audit"));
+    let _ = run(verify.arg("verify").arg(&copy).args(["--vkey", &desk.host.vkey()])).ok();
+}
