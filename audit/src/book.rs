@@ -80,7 +80,11 @@ impl BookArgs {
 impl Book {
     /// What the log itself says of an entry. The index only said where to look.
     pub(crate) fn shown(&self, index: u64) -> Result<Shown, AuditError> {
-        let bytes = self.log.entry(index).map_err(|e| AuditError::of_log(e, None))?;
+        self.with_fields(index, self.log.entry(index).map_err(|e| AuditError::of_log(e, None))?)
+    }
+
+    /// A verified entry with what was disclosed of it.
+    pub(crate) fn with_fields(&self, index: u64, bytes: Vec<u8>) -> Result<Shown, AuditError> {
         let leaf = Leaf::parse(&bytes).ok();
         let key_name = leaf.as_ref().and_then(|l| l.key).map(|key| self.index.key_name(&key)).transpose()?.flatten();
         Ok(Shown { index, leaf, bytes, fields: self.index.fields(index)?, key_name })

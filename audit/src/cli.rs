@@ -4,8 +4,10 @@ use crate::book::{BookArgs, LogArgs};
 use crate::error::AuditError;
 use crate::follow::Follow;
 use crate::index;
+use crate::monitor::Monitor;
 use crate::place::Place;
 use crate::reconcile::Reconcile;
+use crate::report::Report;
 use crate::search::{Prove, Search, show_one};
 use crate::show::{Which, show};
 use crate::state::State;
@@ -70,6 +72,16 @@ enum Command {
         after_help = "Example:\n  for f in *.tar.gz; do chancery verify sshsig $f --public-key release.pub --json; done > published.jsonl\n  chancery-audit reconcile /srv/log --vkey-file log.vkey --published published.jsonl --construction sshsig"
     )]
     Reconcile(Reconcile),
+    /// Sum up a period: signatures and refusals by key, principal and subject, policy changes, starts and stops.
+    #[command(
+        after_help = "Example:\n  chancery-audit report /srv/log --vkey-file log.vkey --index log.db --details all.jsonl --since 2026-11-01 --until 2026-12-01\n  chancery-audit report /srv/log --vkey-file log.vkey --format html --out november.html"
+    )]
+    Report(Report),
+    /// Look for what is off, and say so: one finding a line of JSON.
+    #[command(
+        after_help = "Example:\n  chancery-audit monitor /srv/log --vkey-file log.vkey --rules rules.toml --state monitor.json --once\n\nExit codes with --once: 0 nothing found, 1 something found, 3 the files cannot be reached, 4 the log misbehaved."
+    )]
+    Monitor(Monitor),
     /// Copy a log, and bring the copy up to date: only what is verified, never backwards.
     #[command(after_help = "Example:\n  chancery-audit mirror https://log.example.org/requests /srv/mirror --vkey-file log.vkey")]
     Mirror {
@@ -113,6 +125,8 @@ impl Cli {
             Command::Follow(follow) => follow.run(),
             Command::Prove(prove) => prove.run(self.json, say),
             Command::Reconcile(reconcile) => reconcile.run(self.json, say),
+            Command::Report(report) => report.run(self.json, say),
+            Command::Monitor(monitor) => monitor.run(say),
             Command::Mirror { log, to } => {
                 let made = mirror(Place::new(&log.log), &to, &log.key()?, |_| {}).map_err(AuditError::Mirror)?;
                 let facts = json!({ "before": made.before, "entries": made.entries, "files": made.files });

@@ -59,6 +59,10 @@ pub(crate) enum AuditError {
         #[source]
         source: io::Error,
     },
+    #[error("{} is not a file of rules: {why}", path.display())]
+    Rules { path: PathBuf, why: String },
+    #[error("{0} findings")]
+    Findings(usize),
     #[error("the copy could not be made")]
     Mirror(#[source] MirrorError),
     #[error("the log has {size} entries, numbered from 0")]
@@ -94,12 +98,12 @@ impl AuditError {
                     2
                 }
             }
-            Self::Usage(_) | Self::Published { .. } | Self::OtherIndex { .. } => 2,
+            Self::Usage(_) | Self::Rules { .. } | Self::Published { .. } | Self::OtherIndex { .. } => 2,
             Self::NoLog | Self::Unreadable(_) => 3,
             Self::Mirror(MirrorError::Log(error)) if error.is_misbehaviour() => 4,
             Self::Log { .. } => 4,
             Self::NoRequest(_) | Self::Index { .. } | Self::IndexDiffers { .. } | Self::Disclosure { .. } | Self::Reconcile { .. } => 1,
-            Self::Sink { .. } | Self::Mirror(_) => 1,
+            Self::Sink { .. } | Self::Mirror(_) | Self::Findings(_) => 1,
             Self::Save(_) | Self::Output(_) | Self::Lock { .. } => 1,
         }
     }

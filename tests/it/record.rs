@@ -211,3 +211,69 @@ fn a_mirror_is_verified_and_never_goes_back() {
     let mut verify = Command::new(program("chancery-audit"));
     let _ = run(verify.arg("verify").arg(&copy).args(["--vkey", &desk.host.vkey()])).ok();
 }
+
+#[test]
+fn a_report_has_the_numbers_of_the_period_in_every_form() {
+    let desk = Desk::new();
+    let details = text(&desk.details).to_owned();
+    let report = |more: &[&str]| desk.audit("report", &[&["--details", &details, "--since", "1h"], more].concat()).ok().stdout;
+    let markdown = report(&[]);
+    for line in
+        ["| sign | 2 |", "| deny | 1 |", "| spiffe://localhost/publisher/web1 | 2 |", "| subject-not-granted | 1 |", "| tool-1 | 1 |"]
+    {
+        assert!(markdown.contains(line), "{line}: {markdown}");
+    }
+    assert!(markdown.contains("| start |") && markdown.contains("key in-service tarballs"), "{markdown}");
+    let json: serde_json::Value = serde_json::from_str(&report(&["--format", "json"])).unwrap();
+    assert_eq!(json["log"], "localhost/requests");
+    assert!(report(&["--format", "csv"]).contains("Refusals by subject,other,1\r\n"));
+    let out = desk.path("report.html");
+    assert_eq!(report(&["--format", "html", "--out", text(&out)]), "");
+    assert!(fs::read_to_string(&out).unwrap().contains("<td>tool-2<td>1"));
+    let _ = desk.audit("report", &["--since", "1h", "--until", "2h"]).failed(2, "ends before it begins");
+    let empty = desk.audit("report", &["--since", "2020-01-01", "--until", "2020-01-02"]).ok().stdout;
+    assert!(!empty.contains("| sign |"), "{empty}");
+}
+
+#[test]
+fn the_monitor_tells_each_thing_that_is_off_once() {
+    let mut desk = Desk::new();
+    let (rules, state, heard) = (desk.path("rules.toml"), desk.path("monitor.json"), desk.path("heard"));
+    fs::write(&rules, "known-principals = [\"spiffe://localhost/publisher/web1\"]\ndenials = { more-than = 0, within = \"1h\" }\n")
+        .unwrap();
+    let hook = desk.path("hook");
+    fs::write(&hook, format!("#!/bin/sh\ncat >> {}\n", heard.display())).unwrap();
+    fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let metrics = desk.path("monitor.prom");
+    let monitor = |details: &str| {
+        let files = ["--rules", text(&rules), "--state", text(&state), "--exec", text(&hook), "--prometheus", text(&metrics), "--once"];
+        desk.audit("monitor", &[&["--details", details], files.as_slice()].concat())
+    };
+    let found = |output: &Output| -> Vec<String> {
+        let rule = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["rule"].as_str().unwrap().to_owned();
+        output.stdout.lines().map(rule).collect()
+    };
+    let first = monitor(text(&desk.details)).failed(1, "2 findings");
+    assert_eq!(found(&first), ["new-key", "denial-burst"]);
+    assert_eq!(fs::read_to_string(&heard).unwrap(), first.stdout, "the hook hears what is printed");
+    assert!(fs::read_to_string(&metrics).unwrap().contains("chancery_audit_findings_total{rule=\"denial-burst\"} 1\n"));
+    assert_eq!(found(&monitor(text(&desk.details)).ok()), Vec::<String>::new());
+
+    // Another policy, a crash, and nothing known of who asked.
+    let policy = desk.host.read("policy.toml");
+    desk.host.write("policy.toml", &format!("{policy}\n# changed\n"));
+    desk.host.serve();
+    let gateway = desk.host.gateway_pid();
+    KeyHost::signal(desk.host.keeper_pid(), rustix::process::Signal::KILL);
+    KeyHost::wait_gone(gateway);
+    let _ = desk.host.stop();
+    desk.host.serve();
+    desk.publisher.point_at(&desk.host.endpoint());
+    let _ = run(&mut sign(&desk.publisher, "tool-4")).ok();
+    assert_eq!(desk.host.stop(), Some(0));
+    fs::write(&rules, "details-complete = true\nknown-keys = []\n").unwrap();
+    let monitor =
+        |details: &str| desk.audit("monitor", &["--details", details, "--rules", text(&rules), "--state", text(&state), "--once"]);
+    let second = monitor(text(&desk.details)).failed(1, "findings");
+    assert_eq!(found(&second), ["policy-changed", "crash", "unknown-key", "details-missing"]);
+}
