@@ -34,7 +34,7 @@ pub(crate) struct BookArgs {
     index: Option<PathBuf>,
     /// Private fields that the operator disclosed (`chanceryd log disclose`); each is checked against its entry
     #[arg(long, value_name = "FILE")]
-    details: Vec<PathBuf>,
+    pub(crate) details: Vec<PathBuf>,
 }
 
 /// A verified log, and the index of it.

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::book::{BookArgs, LogArgs};
+use crate::console::{self, Serve};
 use crate::error::AuditError;
 use crate::follow::Follow;
 use crate::index;
@@ -82,6 +83,18 @@ enum Command {
         after_help = "Example:\n  chancery-audit monitor /srv/log --vkey-file log.vkey --rules rules.toml --state monitor.json --once\n\nExit codes with --once: 0 nothing found, 1 something found, 3 the files cannot be reached, 4 the log misbehaved."
     )]
     Monitor(Monitor),
+    /// Serve the record as pages for browsers, read-only: on this machine, or to holders of a client certificate.
+    #[command(
+        after_help = "Example:\n  chancery-audit serve /srv/log --vkey-file log.vkey --index log.db --details all.jsonl --listen 127.0.0.1:8080\n\nPrints `chancery-audit console ready on URL` once pages are served. SIGTERM ends it."
+    )]
+    Serve(Serve),
+    /// Write a page that verifies receipts in a browser, without a server or a network.
+    #[command(after_help = "Example:\n  chancery-audit verifier --out verify.html")]
+    Verifier {
+        /// Where the page is written.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Copy a log, and bring the copy up to date: only what is verified, never backwards.
     #[command(after_help = "Example:\n  chancery-audit mirror https://log.example.org/requests /srv/mirror --vkey-file log.vkey")]
     Mirror {
@@ -127,6 +140,12 @@ impl Cli {
             Command::Reconcile(reconcile) => reconcile.run(self.json, say),
             Command::Report(report) => report.run(self.json, say),
             Command::Monitor(monitor) => monitor.run(say),
+            Command::Serve(serve) => serve.run(),
+            Command::Verifier { out } => {
+                chancery_reqlog::durable::write_atomic(&out, console::verifier_file().as_bytes(), 0o644).map_err(AuditError::Save)?;
+                let line = format!("{} verifies receipts in a browser\n", out.display());
+                say(&if self.json { format!("{}\n", json!({ "page": out })) } else { line })
+            }
             Command::Mirror { log, to } => {
                 let made = mirror(Place::new(&log.log), &to, &log.key()?, |_| {}).map_err(AuditError::Mirror)?;
                 let facts = json!({ "before": made.before, "entries": made.entries, "files": made.files });

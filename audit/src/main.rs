@@ -2,6 +2,7 @@
 
 mod book;
 mod cli;
+mod console;
 mod error;
 mod follow;
 mod index;

@@ -56,7 +56,7 @@ fn keep(change: &Transaction<'_>, disclosed: &Disclosed) -> rusqlite::Result<()>
     let (index, field) = (signed(disclosed.index), &disclosed.disclosure.field);
     let Ok(value) = std::str::from_utf8(field.value().unwrap_or_default()) else { return Ok(()) };
     change.prepare_cached("INSERT OR REPLACE INTO field VALUES (?1, ?2, ?3)")?.execute(params![index, field.name(), value])?;
-    let mut mention = |kind: &str, value: &str| {
+    let mention = |kind: &str, value: &str| {
         change.prepare_cached("INSERT OR IGNORE INTO mention VALUES (?1, ?2, ?3)")?.execute(params![kind, value, index]).map(drop)
     };
     match field.name() {
