@@ -4,8 +4,8 @@ use crate::error::ReadError;
 use crate::state::{Chunk, Shared, SignedCheckpoint};
 use crate::wal::{WalkError, segment_path};
 use chancery_tlog::{
-    Hash, ProveError, TILE_WIDTH, TileLevel, TilePath, consistency_proof, decode_bundle, encode_receipt, inclusion_proof, leaf_hash,
-    root_at, verify_consistency, verify_inclusion,
+    Checkpoint, Hash, ProveError, TILE_WIDTH, TileLevel, TilePath, consistency_proof, decode_bundle, encode_receipt, inclusion_proof,
+    leaf_hash, root_at, verify_consistency, verify_inclusion,
 };
 use std::io;
 use std::ops::Range;
@@ -48,6 +48,27 @@ impl Reader {
     #[must_use]
     pub fn published(&self) -> Arc<SignedCheckpoint> {
         Arc::clone(&self.shared.lock().published)
+    }
+
+    /// The largest tree that a witness has cosigned, in entries; 0 without witnesses.
+    #[must_use]
+    pub fn witnessed(&self) -> u64 {
+        self.shared.lock().witnessed
+    }
+
+    pub(crate) fn witnessed_up_to(&self, size: u64) {
+        let mut state = self.shared.lock();
+        state.witnessed = state.witnessed.max(size);
+    }
+
+    /// Puts a cosignature under its checkpoint, if that is still the newest, and has it published.
+    pub(crate) fn cosigned(&self, checkpoint: &Checkpoint, line: &str) {
+        let mut state = self.shared.lock();
+        state.witnessed = state.witnessed.max(checkpoint.size);
+        if state.newest.checkpoint == *checkpoint {
+            state.newest = Arc::new(state.newest.with_line(line));
+            self.shared.work.notify_one();
+        }
     }
 
     /// The leaf of one entry.
