@@ -82,6 +82,13 @@ impl Scene {
     }
 }
 
+fn put(path: &Path, bytes: &[u8]) {
+    durable::write_atomic(path, bytes, 0o644).unwrap();
+}
+
+/// What a witness answers to this text of a checkpoint.
+type Says = Box<dyn Fn(&Hand, &str) -> String>;
+
 /// The text of the checkpoint in a request.
 fn text(request: &str) -> &str {
     let note = request.split_once("\n\n").unwrap().1;
@@ -195,7 +202,7 @@ fn a_cosignature_that_does_not_fit_is_refused_and_changes_nothing() {
     let mut scene = Scene::new();
     let plain = scene.published();
     let other = Hand::new("witness.example/w1");
-    let answers: [(&str, Box<dyn Fn(&Hand, &str) -> String>); 11] = [
+    let answers: [(&str, Says); 11] = [
         ("over another checkpoint", Box::new(|hand, text| hand.line(&text.replacen("\n5\n", "\n6\n", 1), NOW))),
         ("by another key of the name", Box::new(move |_, text| other.line(text, NOW))),
         ("a plain signature of type 0x01", {
@@ -254,7 +261,7 @@ fn a_log_behind_what_a_witness_cosigned_is_not_opened_for_writing() {
     scene.cosign();
     let kept = std::fs::read(scene.bed.path("witness").join(file_name(&scene.hand.key))).unwrap();
     std::fs::create_dir(older.path("witness")).unwrap();
-    std::fs::write(older.path("witness").join(file_name(&scene.hand.key)), &kept).unwrap();
+    put(&older.path("witness").join(file_name(&scene.hand.key)), &kept);
     let error = older.try_open().err().unwrap();
     assert!(
         matches!(&error, OpenError::Rollback { ours_size: 5, theirs_size: 9, file, .. } if file.parent() == Some(&older.path("witness")))
@@ -266,7 +273,7 @@ fn a_log_behind_what_a_witness_cosigned_is_not_opened_for_writing() {
     log.append(&batch(100, 109)).unwrap();
     drop(log);
     std::fs::create_dir(forked.path("witness")).unwrap();
-    std::fs::write(forked.path("witness/0badcafe"), &kept).unwrap();
+    put(&forked.path("witness/0badcafe"), &kept);
     let error = forked.try_open().err().unwrap();
     assert!(matches!(error, OpenError::Fork { size: 9, .. }), "{error:?}");
 }
@@ -281,6 +288,6 @@ fn what_is_kept_must_be_by_the_witness() {
     let log_key = Key::new("w").verifier;
     assert!(matches!(open(&scene, vec![log_key]), Err(WitnessError::KeyType(_))));
     scene.cosign();
-    std::fs::write(scene.bed.path("witness").join(file_name(&key)), plain).unwrap();
+    put(&scene.bed.path("witness").join(file_name(&key)), plain.as_bytes());
     assert!(matches!(open(&scene, vec![key]), Err(WitnessError::Kept { .. })));
 }
