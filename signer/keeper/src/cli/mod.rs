@@ -11,7 +11,7 @@ use crate::key::KeyError;
 use crate::passphrase::{PassphraseError, Source};
 use crate::policy::PolicyErrors;
 use crate::serve::ServeError;
-use chancery_reqlog::{OpenError, ReadError};
+use chancery_reqlog::{OpenError, ReadError, WitnessError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::error::Error;
@@ -122,6 +122,9 @@ pub enum CliError {
     /// The newest entries of the request log cannot be read back.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What is kept of a witness cannot be used.
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
     /// Service.
     #[error(transparent)]
     Serve(#[from] ServeError),
