@@ -123,8 +123,8 @@ pub(crate) struct State {
     pub(crate) newest: Arc<SignedCheckpoint>,
     /// The checkpoint in `public/`; everything up to it is there too.
     pub(crate) published: Arc<SignedCheckpoint>,
-    /// The largest tree that a witness has cosigned, in entries.
-    pub(crate) witnessed: u64,
+    /// The newest checkpoint that a witness has cosigned, with all cosignatures of it.
+    pub(crate) cosigned: Option<Arc<SignedCheckpoint>>,
     pub(crate) tail: TailChunks,
     pub(crate) segments: Segments,
     pub(crate) places: Places,

@@ -223,7 +223,7 @@ fn start(
     let shared = Arc::new(Shared::new(State {
         newest,
         published: published.unwrap_or_else(empty),
-        witnessed: 0,
+        cosigned: None,
         tail: found.tail,
         segments,
         places: found.places,
@@ -294,7 +294,7 @@ pub(crate) fn read_only(dir: &Path, key: &VerifierKey) -> Result<Reader, OpenErr
     let shared = Arc::new(Shared::new(State {
         newest: Arc::clone(&published),
         published,
-        witnessed: 0,
+        cosigned: None,
         tail: crate::state::TailChunks::default(),
         segments: scan::segments(&dir.join("wal"))?,
         places: crate::state::Places::default(),

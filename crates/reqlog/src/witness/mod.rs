@@ -14,6 +14,7 @@ mod tests;
 use crate::durable::{self, DurableError};
 use crate::error::ReadError;
 use crate::reader::Reader;
+use crate::state::SignedCheckpoint;
 use answer::{Asked, Judgement, judge, own_note, request_body};
 use chancery_tlog::{Checkpoint, KeyType, Note, VerifierKey};
 use std::io;
@@ -136,11 +137,12 @@ impl Witnesses {
             if all.iter().any(|other| other.key.id() == key.id()) {
                 return Err(WitnessError::Twice(key.name().to_owned()));
             }
-            let newest = kept(&directory.join(file_name(&key)), &key)?;
+            let newest = kept(&directory.join(file_name(&key)), &key)?.map(|kept| {
+                reader.cosigned(&kept.signed, &kept.line);
+                Cosigned { size: kept.signed.checkpoint.size, time: kept.time }
+            });
             all.push(Witness { key, newest, knows: newest.map_or(0, |n| n.size), asked: None });
         }
-        let witnessed = all.iter().filter_map(|w| w.newest).map(|n| n.size).max();
-        reader.witnessed_up_to(witnessed.unwrap_or(0));
         Ok(Self { directory, reader, all })
     }
 
@@ -173,12 +175,14 @@ impl Witnesses {
         let asked = witness.asked.take().ok_or_else(|| WitnessError::NotAsked(witness.key.name().to_owned()))?;
         match judge(&witness.key, &asked, ours, answer, now)? {
             Judgement::Cosigned { line, time } => {
-                let note = format!("{}{line}", own_note(&asked.signed.note));
+                let own = own_note(&asked.signed.note).to_owned();
+                let signed = SignedCheckpoint { checkpoint: asked.signed.checkpoint.clone(), note: own };
+                let note = signed.with_line(&line).note;
                 durable::create_dir_all(&self.directory, 0o755)?;
                 durable::write_atomic(&self.directory.join(file_name(&witness.key)), note.as_bytes(), 0o644)?;
                 let cosigned = Cosigned { size: asked.signed.checkpoint.size, time };
                 (witness.newest, witness.knows) = (Some(cosigned), cosigned.size);
-                self.reader.cosigned(&asked.signed.checkpoint, &line);
+                self.reader.cosigned(&signed, &line);
                 Ok(Progress::Cosigned(cosigned))
             }
             Judgement::Elsewhere { size } => {
@@ -229,8 +233,15 @@ fn file_name(key: &VerifierKey) -> String {
     format!("{:08x}", u32::from_be_bytes(key.id()))
 }
 
-/// What is kept of a witness. That the log signed it, and still holds it, was found when the log was opened.
-fn kept(file: &Path, key: &VerifierKey) -> Result<Option<Cosigned>, WitnessError> {
+/// What is kept of a witness: the checkpoint under the log's own signature, and the witness's line.
+struct Kept {
+    signed: SignedCheckpoint,
+    line: String,
+    time: u64,
+}
+
+/// Reads what is kept of a witness. That the log signed it, and still holds it, was found when the log was opened.
+fn kept(file: &Path, key: &VerifierKey) -> Result<Option<Kept>, WitnessError> {
     let wrong = || WitnessError::Kept { file: file.to_owned(), name: key.name().to_owned() };
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
@@ -242,5 +253,7 @@ fn kept(file: &Path, key: &VerifierKey) -> Result<Option<Cosigned>, WitnessError
     let verified = note.verify(std::slice::from_ref(key)).map_err(|_| wrong())?;
     let time = verified.first().and_then(|v| v.time).ok_or_else(wrong)?;
     let checkpoint: Checkpoint = note.text().parse().map_err(|_| wrong())?;
-    Ok(Some(Cosigned { size: checkpoint.size, time }))
+    let own = own_note(&text);
+    let line = text.strip_prefix(own).unwrap_or_default().to_owned();
+    Ok(Some(Kept { signed: SignedCheckpoint { checkpoint, note: own.to_owned() }, line, time }))
 }

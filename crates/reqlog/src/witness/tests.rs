@@ -141,6 +141,13 @@ fn a_request_leads_from_what_the_witness_knows_to_the_newest_checkpoint() {
     assert_eq!(scene.answer(200, "", &late).unwrap(), Progress::Cosigned(Cosigned { size: 12, time: NOW }));
     assert_eq!(scene.log.reader().witnessed(), 12);
     assert!(!scene.published().contains(late.as_str()), "a cosignature never stands under another checkpoint");
+
+    for (index, size, cosigned) in [(3, 12, true), (11, 12, true), (12, 13, false)] {
+        let receipt = String::from_utf8(scene.log.reader().receipt(index).unwrap()).unwrap();
+        let proof: chancery_tlog::TlogProof = receipt.parse().unwrap();
+        assert_eq!(proof.verify(&crate::testing::leaf(index), &scene.bed.key.verifier).unwrap().size, size);
+        assert_eq!(receipt.ends_with(&late), cosigned, "a receipt is at the newest cosigned checkpoint that has its entry");
+    }
 }
 
 #[test]
