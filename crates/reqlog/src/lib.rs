@@ -9,6 +9,7 @@
 //! | `wal/*.torn` | people | bytes of a write that was cut off and never acknowledged |
 //! | `public/checkpoint` | everybody | the guard against a restored old `wal/` is gone; forged, it does not verify |
 //! | `public/tile/` | everybody | made anew from `wal/`; changed files do not verify and are not overwritten |
+//! | `witness/` | the keeper | the guard that it adds to that of `public/checkpoint`; each witness is asked from the beginning |
 //! | `staging/` | the publisher | nothing: it is emptied at start-up |
 //! | `lock` | the keeper | held by the one process that writes |
 //!
@@ -42,6 +43,7 @@ mod store;
 mod testing;
 mod tiles;
 mod wal;
+mod witness;
 
 pub use details::{Details, DetailsError, Disclosure, Field, MAX_DETAILS, MAX_FIELDS, SALT, Salts, SaltsError};
 pub use disclose::{DiscloseError, Disclosed, DisclosedError, disclose};
@@ -56,3 +58,4 @@ pub use redact::{RedactError, redact};
 pub use state::SignedCheckpoint;
 pub use static_log::{Directory, Entries, Fetch, FetchError, StaticLog, StaticLogError};
 pub use wal::{Fault, HeaderError};
+pub use witness::{AnswerError, Cosigned, MAX_ANSWER, Progress, WitnessAnswer, WitnessError, Witnesses};

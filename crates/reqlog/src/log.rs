@@ -254,7 +254,7 @@ impl Log {
         let wanted = self.edge.size();
         let mut state = self.shared.lock();
         let tries = state.status.tries;
-        while state.published.checkpoint.size < wanted || state.published.note.is_empty() {
+        while state.published.checkpoint.size < wanted || state.published.note != state.newest.note {
             if let Some(failure) = state.status.failure.as_ref().filter(|_| state.status.tries > tries) {
                 return Err(Arc::clone(failure));
             }

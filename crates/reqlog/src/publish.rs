@@ -101,7 +101,7 @@ fn run(mut publication: Publication) {
 }
 
 fn is_published(state: &State) -> bool {
-    state.published.checkpoint.size == state.newest.checkpoint.size && !state.published.note.is_empty()
+    state.published.note == state.newest.note
 }
 
 /// Waits until there is something to do: for the end of the interval if something waits to be published, else for an append.

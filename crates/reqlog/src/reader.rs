@@ -50,6 +50,26 @@ impl Reader {
         Arc::clone(&self.shared.lock().published)
     }
 
+    /// The largest tree that a witness has cosigned, in entries; 0 without witnesses.
+    #[must_use]
+    pub fn witnessed(&self) -> u64 {
+        self.shared.lock().cosigned.as_ref().map_or(0, |c| c.checkpoint.size)
+    }
+
+    /// Puts a cosignature under its checkpoint, and has that published if it is still the newest.
+    pub(crate) fn cosigned(&self, signed: &SignedCheckpoint, line: &str) {
+        let mut state = self.shared.lock();
+        match &state.cosigned {
+            Some(newer) if newer.checkpoint.size > signed.checkpoint.size => {}
+            Some(same) if same.checkpoint == signed.checkpoint => state.cosigned = Some(Arc::new(same.with_line(line))),
+            _ => state.cosigned = Some(Arc::new(signed.with_line(line))),
+        }
+        if state.newest.checkpoint == signed.checkpoint {
+            state.newest = Arc::new(state.newest.with_line(line));
+            self.shared.work.notify_one();
+        }
+    }
+
     /// The leaf of one entry.
     ///
     /// # Errors
@@ -154,19 +174,21 @@ impl Reader {
         Ok(proof)
     }
 
-    /// The receipt of an entry (C2SP tlog-proof, with the leaf as `extra`) at the newest checkpoint, verified before it is returned.
+    /// The receipt of an entry (C2SP tlog-proof, with the leaf as `extra`), verified before it is returned: at the newest checkpoint that
+    /// a witness has cosigned, if that has the entry, else at the newest of all.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn receipt(&self, index: u64) -> Result<Vec<u8>, ReadError> {
         let view = self.view();
         let leaf = self.entry(index)?;
-        let checkpoint = &view.newest.checkpoint;
+        let signed = view.cosigned.as_ref().filter(|c| index < c.checkpoint.size).unwrap_or(&view.newest);
+        let checkpoint = &signed.checkpoint;
         let nodes = Nodes { reader: self, view: &view };
         let proof = inclusion_proof(&nodes, index, checkpoint.size).map_err(prove_error)?;
         verify_inclusion(&leaf_hash(&leaf), index, checkpoint.size, &proof, &checkpoint.root)
             .map_err(|_| ReadError::Damaged { path: "tile/".into() })?;
-        Ok(encode_receipt(&leaf, index, &proof, &view.newest.note))
+        Ok(encode_receipt(&leaf, index, &proof, &signed.note))
     }
 
     /// The bytes of a published tile or bundle.
@@ -199,13 +221,19 @@ impl Reader {
 
     fn view(&self) -> View {
         let state = self.shared.lock();
-        View { newest: Arc::clone(&state.newest), published: state.published.checkpoint.size, chunks: state.tail.chunks() }
+        View {
+            newest: Arc::clone(&state.newest),
+            cosigned: state.cosigned.clone(),
+            published: state.published.checkpoint.size,
+            chunks: state.tail.chunks(),
+        }
     }
 }
 
 /// The log at one moment.
 struct View {
     newest: Arc<SignedCheckpoint>,
+    cosigned: Option<Arc<SignedCheckpoint>>,
     published: u64,
     chunks: Vec<Arc<Chunk>>,
 }

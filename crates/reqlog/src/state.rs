@@ -6,13 +6,23 @@ use chancery_tlog::{Checkpoint, Hash, leaf_hash};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A checkpoint and the note that says so.
+/// A checkpoint and the note that says so, with the cosignatures that it has so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCheckpoint {
     /// What was signed.
     pub checkpoint: Checkpoint,
     /// The signed note, byte for byte.
     pub note: String,
+}
+
+impl SignedCheckpoint {
+    /// The same with one more signature line, unless it has that.
+    pub(crate) fn with_line(&self, line: &str) -> Self {
+        // Signature lines are not changed once they are there: a witness cosigns a checkpoint once, as far as we ask.
+        let known = self.note.split_inclusive('\n').any(|other| other == line);
+        let note = if known { self.note.clone() } else { format!("{}{line}", self.note) };
+        Self { checkpoint: self.checkpoint.clone(), note }
+    }
 }
 
 /// The entries of one batch, until they are published.
@@ -113,6 +123,8 @@ pub(crate) struct State {
     pub(crate) newest: Arc<SignedCheckpoint>,
     /// The checkpoint in `public/`; everything up to it is there too.
     pub(crate) published: Arc<SignedCheckpoint>,
+    /// The newest checkpoint that a witness has cosigned, with all cosignatures of it.
+    pub(crate) cosigned: Option<Arc<SignedCheckpoint>>,
     pub(crate) tail: TailChunks,
     pub(crate) segments: Segments,
     pub(crate) places: Places,

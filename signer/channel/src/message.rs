@@ -64,6 +64,27 @@ pub enum ToKeeper<'a> {
         /// How many at most; the answer may hold fewer.
         count: u32,
     },
+    /// Asks for what is to be sent to a witness (C2SP tlog-witness, `add-checkpoint`).
+    WitnessRequest {
+        /// Number of the call.
+        id: u64,
+        /// The witness, by its verification key.
+        witness: String,
+    },
+    /// What a witness answered, as it came.
+    WitnessAnswer {
+        /// Number of the call.
+        id: u64,
+        /// The witness, by its verification key.
+        witness: String,
+        /// The HTTP status.
+        status: u16,
+        /// The `Content-Type`; empty when there was none.
+        content_type: String,
+        /// The body, cut off where no answer is so long.
+        #[serde(borrow, with = "serde_bytes")]
+        body: &'a [u8],
+    },
 }
 
 /// What a principal wants signed.
@@ -263,6 +284,13 @@ pub enum Answer {
     Tile(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Public leaves.
     Entries(Entries),
+    /// The body of an `add-checkpoint`; `None` when the witness has cosigned the newest checkpoint.
+    WitnessRequest(Option<Body>),
+    /// A witness's answer was judged; whether asking it again is worth it at once.
+    WitnessJudged {
+        /// The witness knows another size than it was said to.
+        again: bool,
+    },
 }
 
 /// A released signature.
@@ -343,6 +371,11 @@ pub struct Entries {
     /// Their bytes, as hashed.
     pub leaves: Vec<Leaf>,
 }
+
+/// The body of a request to somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Body(#[serde(with = "serde_bytes")] pub Vec<u8>);
 
 /// The bytes of one leaf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ mod fault;
 #[cfg(test)]
 mod tests;
 mod value;
+mod witness;
 
 use chancery_channel::MAX_FRAME;
 use serde::{Deserialize, de};
@@ -12,6 +13,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use value::{count, endpoints, size, time, trust_domain};
+
+pub use witness::{Witness, WitnessServer};
 
 /// Name of the file in a key host's directory.
 pub const FILE: &str = "signer.toml";
@@ -54,6 +57,7 @@ struct File {
     // The keeper reads its own table, as strictly.
     #[serde(rename = "keeper")]
     _keeper: de::IgnoredAny,
+    witness: Option<Witness>,
 }
 
 /// The table `[gateway]`.
@@ -77,6 +81,9 @@ pub struct Gateway {
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
+    /// The table `[witness]`, if it names anybody to be asked.
+    #[serde(skip)]
+    pub witness: Option<Witness>,
 }
 
 /// The table `[gateway.limits]`. Sizes are written as `"16 MiB"`, times as `"10 s"`.
@@ -166,5 +173,6 @@ impl Gateway {
 
 fn parse(path: &Path, text: &str) -> Result<Gateway, ConfigError> {
     let file: Result<File, _> = toml::from_str(text);
-    file.map(|file| file.gateway).map_err(|error| fault::report(path, text, &error))
+    let with_witness = |file: File| Gateway { witness: file.witness.filter(Witness::is_on), ..file.gateway };
+    file.map(with_witness).map_err(|error| fault::report(path, text, &error))
 }

@@ -6,6 +6,7 @@ use crate::keeper::{Keeper, KeeperError};
 use crate::link::{GreetingError, KeeperState, Link};
 use crate::server::Server;
 use crate::tls::{self, TlsError};
+use crate::witness::Witnesses;
 use chancery_channel::Ready;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -97,9 +98,11 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     let listener = socket.listen(BACKLOG).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     let server = start(listener, tls, &link, &ready, &config).await;
+    let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
     announce(address).map_err(ServeError::Process)?;
 
     let end = until_told(&mut signals, &link).await;
+    drop(witnesses);
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
     link.hang_up();

@@ -1,11 +1,15 @@
 //! `signer.toml`, as far as it is the keeper's.
 
+mod witness;
+
 use crate::sheet::{Findings, Sheet};
 use crate::text::{duration, quote, size};
 use chancery_tlog::is_key_name;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
+
+pub use witness::Witness;
 
 /// Name of the file in a key host's directory.
 pub const FILE: &str = "signer.toml";
@@ -23,6 +27,8 @@ pub struct Config {
     pub origin: String,
     /// Bounds.
     pub limits: Limits,
+    /// Who cosigns the log, if anybody does.
+    pub witness: Option<Witness>,
 }
 
 /// Bounds of what the keeper takes on.
@@ -86,13 +92,16 @@ impl Config {
     fn parse(text: &str, file_name: &str, dir: &Path) -> Result<Self, Findings> {
         let (mut sheet, table) = Sheet::read(file_name, text);
         // The gateway reads its own table, as strictly.
-        let meant = sheet.known_fields(&table, "the configuration has", &["gateway", "keeper"], &[]);
+        let meant = sheet.known_fields(&table, "the configuration has", &["gateway", "keeper", "witness"], &[]);
         let keeper = sheet.table(&table, "keeper");
         if !table.contains_key("keeper") && !meant.contains(&"keeper") {
             sheet.error(0..0, "the table [keeper] is missing", "write [keeper] and, below it, origin = \"signer.example/requests\"");
         }
         let empty = DeTable::new();
-        let config = keeper_table(&mut sheet, keeper.unwrap_or(&empty), keeper.is_some(), dir);
+        let mut config = keeper_table(&mut sheet, keeper.unwrap_or(&empty), keeper.is_some(), dir);
+        if let (Some(witness), Some((name, _))) = (sheet.table(&table, "witness"), table.get_key_value("witness")) {
+            config.witness = witness::witness_table(&mut sheet, witness, name.span());
+        }
         sheet.finish().map(|_| config)
     }
 }
@@ -122,6 +131,7 @@ fn keeper_table(sheet: &mut Sheet<'_>, table: &DeTable<'_>, exists: bool, dir: &
         policy: dir.join(policy.as_deref().unwrap_or("policy.toml")),
         origin: origin.map(|w| w.text.to_owned()).unwrap_or_default(),
         limits,
+        witness: None,
     }
 }
 

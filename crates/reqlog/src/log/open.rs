@@ -5,7 +5,7 @@
 //! | clean, not behind what was published | published files are brought up to date |
 //! | last record cut off, and the rest not behind what was published | its bytes are put aside and erased; reported in [`Recovery`] |
 //! | a record damaged that was acknowledged | refused: `Corrupt` |
-//! | fewer entries than a checkpoint that was published or seen | refused: `Rollback` |
+//! | fewer entries than a checkpoint that was published, seen, or cosigned by a witness | refused: `Rollback` |
 //! | another root than such a checkpoint | refused: `Fork` |
 //! | newest checkpoint not of these entries or not by this key | refused: `Corrupt`, `KeyMismatch`, `Checkpoint` |
 //!
@@ -70,7 +70,7 @@ pub(crate) fn open_with(
             Some(Scanner { wal: &wal, segments: &segments, key: &key, targets, keep_from: published }.scan(*last)?)
         }
     };
-    let newest = newest(&config, found.as_ref(), &*signer);
+    let newest = with_cosignatures(newest(&config, found.as_ref(), &*signer), published.as_ref());
     seen.iter().try_for_each(|seen| compare(seen, &newest, found.as_ref(), &wal, &segments))?;
     // From here on the directory is changed.
     durable::create_dir_all(&wal, 0o700)?;
@@ -110,6 +110,12 @@ fn load_seen(config: &LogConfig, key: &VerifierKey) -> Result<(Option<Arc<Signed
     if let Some(signed) = &published {
         seen.push(Seen { file, signed: signed.clone() });
     }
+    let witness = config.dir.join(crate::witness::DIRECTORY);
+    for file in crate::witness::kept_files(&config.dir).map_err(io_error("list", &witness))? {
+        if let Some(signed) = load_checkpoint(&file, key)? {
+            seen.push(Seen { file, signed });
+        }
+    }
     for (number, note) in config.seen.iter().enumerate() {
         let file = PathBuf::from(format!("seen checkpoint {number}"));
         let checkpoint = Checkpoint::open(note, key).map_err(|e| published_error(e, &file, key))?;
@@ -145,6 +151,12 @@ fn newest(config: &LogConfig, found: Option<&Scanned>, signer: &dyn NoteSigner) 
     let checkpoint = Checkpoint { origin: config.origin.clone(), size: 0, root: Hash::EMPTY_ROOT, extensions: Vec::new() };
     let note = sign_note(&checkpoint.to_string(), signer);
     Arc::new(SignedCheckpoint { checkpoint, note })
+}
+
+/// The records hold the log's own signature alone; what was published of the newest checkpoint may have more.
+fn with_cosignatures(newest: Arc<SignedCheckpoint>, published: Option<&Arc<SignedCheckpoint>>) -> Arc<SignedCheckpoint> {
+    let more = published.filter(|p| p.checkpoint == newest.checkpoint && p.note.starts_with(&newest.note));
+    more.map_or(newest, Arc::clone)
 }
 
 fn compare(seen: &Seen, newest: &SignedCheckpoint, found: Option<&Scanned>, wal: &Path, segments: &Segments) -> Result<(), OpenError> {
@@ -211,6 +223,7 @@ fn start(
     let shared = Arc::new(Shared::new(State {
         newest,
         published: published.unwrap_or_else(empty),
+        cosigned: None,
         tail: found.tail,
         segments,
         places: found.places,
@@ -281,6 +294,7 @@ pub(crate) fn read_only(dir: &Path, key: &VerifierKey) -> Result<Reader, OpenErr
     let shared = Arc::new(Shared::new(State {
         newest: Arc::clone(&published),
         published,
+        cosigned: None,
         tail: crate::state::TailChunks::default(),
         segments: scan::segments(&dir.join("wal"))?,
         places: crate::state::Places::default(),

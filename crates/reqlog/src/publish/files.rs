@@ -50,8 +50,12 @@ impl Publication {
     pub(super) fn publish(&mut self) -> Result<Option<Arc<SignedCheckpoint>>, PublishError> {
         let pending = Pending::new(&self.reader);
         let published = self.reader.published();
-        if published.checkpoint.size == pending.newest.checkpoint.size && !published.note.is_empty() {
+        if published.note == pending.newest.note {
             return Ok(None);
+        }
+        if published.checkpoint == pending.newest.checkpoint && !published.note.is_empty() {
+            self.publish_checkpoint(&pending.newest)?;
+            return Ok(Some(pending.newest));
         }
         let (mut builder, from) = match self.builder.take() {
             Some(builder) => {
@@ -69,11 +73,14 @@ impl Publication {
         builder.partials(from, &mut staged.tiles);
         staged.flush_if(1)?;
         let full = staged.finish()?;
-        let path = self.public().join("checkpoint");
-        self.config.store.publish_checkpoint(&path, pending.newest.note.as_bytes())?;
+        self.publish_checkpoint(&pending.newest)?;
         self.builder = Some(builder);
         full.into_iter().for_each(|path| self.drop_partials(path));
         Ok(Some(pending.newest))
+    }
+
+    fn publish_checkpoint(&self, signed: &SignedCheckpoint) -> Result<(), PublishError> {
+        Ok(self.config.store.publish_checkpoint(&self.public().join("checkpoint"), signed.note.as_bytes())?)
     }
 
     fn public(&self) -> PathBuf {

@@ -73,6 +73,28 @@ fn each_mistake_is_reported_with_its_line_and_what_was_meant() {
 }
 
 #[test]
+fn witnesses_are_asked_where_the_table_says_so() {
+    let server = "[[witness.server]]\nvkey = \"w+1+k\"\nurl = \"http://127.0.0.1:1/w\"\n";
+    let with = |table: &str| read(&format!("{GOOD}[witness]\n{table}{server}"));
+    assert!(read(GOOD).unwrap().witness.is_none() && with("mode = \"off\"\n").unwrap().witness.is_none());
+    let witness = with("mode = \"background\"\nmax_unwitnessed = 7\n").unwrap().witness.unwrap();
+    let asked = WitnessServer { vkey: "w+1+k".into(), url: "http://127.0.0.1:1/w".into() };
+    assert_eq!((witness.interval, witness.servers), (Duration::from_secs(60), vec![asked]));
+    let cases = [
+        ("http://127.0.0.1:1/w", "ftp://x", ":20:7: write the URL of the witness"),
+        ("http://127.0.0.1:1/w", "127.0.0.1", ":20:7: write the URL of the witness"),
+        ("http://127.0.0.1:1/w", "http://a@b/", ":20:7: write the URL of the witness"),
+        ("url", "uri", ":20:1: unknown key `uri`; did you mean `url`?"),
+        ("background", "require", ":17:8: unknown variant `require`, expected `off` or `background`"),
+    ];
+    for (good, bad, expected) in cases {
+        let text = format!("{GOOD}[witness]\nmode = \"background\"\n{server}").replacen(good, bad, 1);
+        let said = read(&text).unwrap_err().to_string();
+        assert!(said.starts_with(&format!("/host/signer.toml{expected}")), "{bad}: {said}");
+    }
+}
+
+#[test]
 fn a_table_that_is_missing_is_named() {
     let said = read("[gateway]\n").unwrap_err().to_string();
     assert!(said.contains("missing field `listen`"), "{said}");

@@ -11,7 +11,7 @@ use crate::key::KeyError;
 use crate::passphrase::{PassphraseError, Source};
 use crate::policy::PolicyErrors;
 use crate::serve::ServeError;
-use chancery_reqlog::{DiscloseError, MirrorError, OpenError, ReadError, RedactError};
+use chancery_reqlog::{DiscloseError, MirrorError, OpenError, ReadError, RedactError, WitnessError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::error::Error;
@@ -131,6 +131,9 @@ pub enum CliError {
     /// Nothing was exported.
     #[error(transparent)]
     Export(#[from] MirrorError),
+    /// What is kept of a witness cannot be used.
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
     /// Service.
     #[error(transparent)]
     Serve(#[from] ServeError),

@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::key::Keyring;
 use crate::passphrase::{Passphrase, Source};
 use crate::record::Recorder;
-use crate::serve::{House, Limits, serve};
-use chancery_reqlog::{Log, LogConfig, OpenError};
+use crate::serve::{House, HouseLog, Limits, serve};
+use chancery_reqlog::{Log, LogConfig, OpenError, Witnesses};
 use nix::sys::signal::{SigSet, Signal};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -33,10 +33,10 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         tracing::warn!("{warning}");
     }
     leave_signals_to_the_gateway()?;
-    let (recorder, reader, log_vkey, dropped_bytes) = open_log(&config, &keyring)?;
+    let opened = open_log(&config, &keyring)?;
     drop(keyring);
     let limits = Limits { max_content: config.limits.max_content, spool: config.limits.spool, in_flight: config.limits.in_flight };
-    Ok(serve(socket, House { policy, keys, recorder, reader, log_vkey, dropped_bytes, limits })?)
+    Ok(serve(socket, House { policy, keys, log: opened, limits })?)
 }
 
 /// A Ctrl-C at a terminal, or a stop by systemd, goes to gateway and keeper alike. What is under way would be lost if the keeper heeded
@@ -47,7 +47,7 @@ fn leave_signals_to_the_gateway() -> Result<(), CliError> {
 }
 
 /// A log that contradicts itself or what others hold is not written any more; what is published is still served.
-fn open_log(config: &Config, keyring: &Keyring) -> Result<(Recorder, chancery_reqlog::Reader, String, u64), CliError> {
+fn open_log(config: &Config, keyring: &Keyring) -> Result<HouseLog, CliError> {
     let key = keyring.log_key()?;
     let vkey = key.verifier_key().clone();
     let log_config = LogConfig {
@@ -63,13 +63,19 @@ fn open_log(config: &Config, keyring: &Keyring) -> Result<(Recorder, chancery_re
                 tracing::warn!(bytes = recovery.dropped_bytes, "a record that was never acknowledged was cut off, and is dropped");
             }
             let reader = log.reader();
-            Ok((Recorder::new(log, remember)?, reader, vkey.to_string(), recovery.dropped_bytes))
+            let (witnesses, max_unwitnessed) = match &config.witness {
+                Some(w) => (Some(Witnesses::open(&config.log, reader.clone(), w.keys.clone())?), w.max_unwitnessed),
+                None => (None, None),
+            };
+            let recorder = Recorder::new(log, remember)?.witnessed_within(max_unwitnessed);
+            Ok(HouseLog { recorder, reader, vkey: vkey.to_string(), dropped_bytes: recovery.dropped_bytes, witnesses })
         }
         Err(refused) if misbehaves(&refused) => {
             super::report(&refused);
             tracing::error!("nothing will be signed; only reads are served");
             let Ok(reader) = Log::open_read_only(&config.log, &vkey) else { return Err(refused.into()) };
-            Ok((Recorder::closed(refused.to_string(), reader.clone()), reader, vkey.to_string(), 0))
+            let recorder = Recorder::closed(refused.to_string(), reader.clone());
+            Ok(HouseLog { recorder, reader, vkey: vkey.to_string(), dropped_bytes: 0, witnesses: None })
         }
         Err(other) => Err(other.into()),
     }

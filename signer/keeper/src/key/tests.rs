@@ -115,7 +115,8 @@ fn a_key_file_in_which_any_field_was_changed_does_not_open() {
     let path = keys_dir(&dir).join("release.toml");
     let whole = std::fs::read(&path).unwrap();
     let sealed = value(&path, "sealed");
-    let flipped = if sealed.contains('A') { sealed.replacen('A', "B", 1) } else { sealed.replacen('b', "c", 1) };
+    let (first, other_first) = if sealed.starts_with("\"A") { ("\"A", "\"B") } else { (&sealed[..2], "\"A") };
+    let flipped = sealed.replacen(first, other_first, 1);
     for (from, to) in [
         ("ostree-summary/ed25519", "ostree-commit/ed25519"),
         ("ostree-summary/ed25519", "sshsig"),

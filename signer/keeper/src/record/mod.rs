@@ -34,6 +34,14 @@ impl Pending {
             (outcome, _) => Self { call: self.call, outcome },
         }
     }
+
+    /// The same, but refused if it was to be signed: no witness has cosigned for too long.
+    fn unwitnessed(self) -> Self {
+        match self.outcome {
+            Outcome::Sign(prepared) => Self { call: self.call, outcome: Outcome::Refuse(Box::new(Turned::unwitnessed(&prepared))) },
+            outcome => Self { call: self.call, outcome },
+        }
+    }
 }
 
 /// What was decided about a request.
@@ -71,6 +79,21 @@ impl Turned {
         let kind = if denial.reason().is_unknown_key() { RefusalKind::NotFound } else { RefusalKind::Denied };
         let key = key.map(|k| (*k.id, k.description.version));
         Self { request: denial.into_request(), kind, reason, message, key, policy: Some(policy) }
+    }
+
+    /// By the record: too much of the log has no cosignature.
+    fn unwitnessed(prepared: &Prepared) -> Self {
+        let permit = prepared.permit();
+        let message = "the witnesses of the request log are too far behind, so nothing is signed; ask the operator of the key host to look \
+                       after them, then ask again, as a new request";
+        Self {
+            request: prepared.request().clone(),
+            kind: RefusalKind::Denied,
+            reason: "unwitnessed",
+            message: message.to_owned(),
+            key: Some((*permit.key_id(), permit.key_version())),
+            policy: Some(*permit.policy_digest()),
+        }
     }
 
     /// By the record: the id was used for something else.

@@ -4,6 +4,7 @@ use super::entry::{self, EntryError, EntryMaker};
 use super::remember::{Known, Remembered};
 use super::{Done, Outcome, Pending, Receipt, Recorded, Turned};
 use crate::prepare::Prepared;
+use crate::text::chain;
 use chancery_channel::{KeyDescription, KeyName, Refusal, RefusalKind, RequestId, SignRequest};
 use chancery_reqlog::{Appended, Details, Leaf, Log, NewEntry, ReadError, Reader, Salts};
 use sha2::{Digest as _, Sha256};
@@ -27,6 +28,7 @@ pub struct Recorder {
     pub(super) reader: Reader,
     maker: EntryMaker,
     remembered: Remembered,
+    max_unwitnessed: Option<u64>,
 }
 
 enum State {
@@ -63,13 +65,19 @@ impl Recorder {
             }
         }
         let reader = log.reader();
-        Ok(Self { state: State::Open(Box::new(log)), reader, maker: EntryMaker::new(last_ms), remembered })
+        Ok(Self { state: State::Open(Box::new(log)), reader, maker: EntryMaker::new(last_ms), remembered, max_unwitnessed: None })
     }
 
     /// Records nothing, because there is no log to write.
     #[must_use]
     pub fn closed(why: String, reader: Reader) -> Self {
-        Self { state: State::Closed(why), reader, maker: EntryMaker::new(0), remembered: Remembered::new(0) }
+        Self { state: State::Closed(why), reader, maker: EntryMaker::new(0), remembered: Remembered::new(0), max_unwitnessed: None }
+    }
+
+    /// Permits nothing that would be more than so many entries ahead of what a witness has cosigned.
+    #[must_use]
+    pub fn witnessed_within(self, max_unwitnessed: Option<u64>) -> Self {
+        Self { max_unwitnessed, ..self }
     }
 
     /// Why nothing is recorded, if so.
@@ -111,8 +119,13 @@ impl Recorder {
             }
         };
         let (time, went_back) = self.maker.time(now_ms);
-        let mut draft =
-            Draft { first, time, entries: Vec::with_capacity(batch.len()), salts: EntryMaker::salts(batch.len().saturating_add(1)) };
+        let mut draft = Draft {
+            first,
+            time,
+            permitted_up_to: self.max_unwitnessed.map_or(u64::MAX, |n| self.reader.witnessed().saturating_add(n)),
+            entries: Vec::with_capacity(batch.len()),
+            salts: EntryMaker::salts(batch.len().saturating_add(1)),
+        };
         if let Some(back_ms) = went_back {
             draft.add(|time, salts| entry::clock(back_ms, time, salts)).unwrap_or_else(|error| {
                 tracing::error!(error = chain(&error), "a jump of the clock could not be recorded");
@@ -149,6 +162,7 @@ impl Recorder {
             Some(k) if k.refused.is_some() || matches!(pending.outcome, Outcome::Sign(_)) => {
                 return Plan::Again { index: k.index, refused: k.refused.clone(), time: k.time, pending };
             }
+            _ if draft.is_full() => pending.unwitnessed(),
             _ => pending,
         };
         let (id, refused, time) = match &pending.outcome {
@@ -212,6 +226,8 @@ impl Recorder {
 struct Draft {
     first: u64,
     time: u64,
+    /// The tree must not grow beyond this by what is signed, in entries.
+    permitted_up_to: u64,
     entries: Vec<NewEntry>,
     salts: Result<Salts, chancery_reqlog::SaltsError>,
 }
@@ -221,6 +237,10 @@ impl Draft {
         let salts = self.salts.as_mut().map_err(|_| EntryError::NoSalts)?;
         self.entries.push(make(self.time, salts)?);
         Ok(self.entries.len().saturating_sub(1))
+    }
+
+    fn is_full(&self) -> bool {
+        self.index(self.entries.len()) >= self.permitted_up_to
     }
 
     fn index(&self, place: usize) -> u64 {
@@ -283,16 +303,4 @@ fn unavailable(why: &str) -> Refusal {
 
 fn unrecorded(kind: RefusalKind, reason: &str, message: String) -> Refusal {
     Refusal { kind, reason: reason.to_owned(), message, entry_index: None, receipt: Vec::new() }
-}
-
-/// An error and its sources, each once.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -102,6 +102,18 @@ fn grants_and_denials_have_an_entry_and_a_receipt_that_verifies() {
 }
 
 #[test]
+fn nothing_is_signed_that_is_too_far_ahead_of_the_witnesses_and_refusals_are_recorded_all_the_same() {
+    let dir = TempDir::new().unwrap();
+    let mut recorder = open(&dir).witnessed_within(Some(2));
+    let batch = |ids: std::ops::Range<u8>| ids.map(|n| decided(GRANT, n, n)).collect();
+    let done = recorder.record(batch(1..5), 1_000);
+    assert_eq!(done.iter().map(reason).collect::<Vec<_>>(), ["signed", "signed", "unwitnessed", "unwitnessed"]);
+    assert_eq!(done.iter().map(index).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    let done = recorder.record(vec![decided(GRANT, 1, 1), decided("", 9, 9), decided(GRANT, 3, 3)], 2_000);
+    assert_eq!(done.iter().map(reason).collect::<Vec<_>>(), ["signed", "no-grant", "unwitnessed"], "what was permitted before stays so");
+}
+
+#[test]
 fn a_retry_has_no_second_entry_also_within_a_batch_and_after_a_restart() {
     let dir = TempDir::new().unwrap();
     let mut recorder = open(&dir);

@@ -10,24 +10,26 @@ mod line;
 mod outbox;
 mod reads;
 mod spool;
+mod witness;
 
 use crate::key::OpenKeys;
 use crate::policy::Policy;
 use crate::record::{Recorder, StartFacts};
 use chancery_channel::{FrameError, FromKeeper, Ready};
-use chancery_reqlog::Reader;
+use chancery_reqlog::{Reader, Witnesses};
 use finish::Finisher;
 use heavy::Heavy;
 use intake::{Intake, IntakeError};
 use judge::Judge;
 use line::Line;
 use outbox::Outbox;
-use reads::Reads;
+use reads::{Desk, Reads};
 use spool::{Spool, SpoolLimits};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use witness::Relay;
 
 /// Bounds of what the keeper takes on at once.
 #[derive(Debug, Clone, Copy)]
@@ -46,16 +48,24 @@ pub struct House {
     pub policy: Policy,
     /// The open signing keys.
     pub keys: OpenKeys,
-    /// Writes the request log; one that is closed serves reads only.
+    /// The request log.
+    pub log: HouseLog,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// The request log, opened.
+pub struct HouseLog {
+    /// Writes it; one that is closed serves reads only.
     pub recorder: Recorder,
     /// Bytes of a torn record that recovery dropped.
     pub dropped_bytes: u64,
-    /// Reads the request log.
+    /// Reads it.
     pub reader: Reader,
-    /// The log's verification key, as text.
-    pub log_vkey: String,
-    /// Bounds.
-    pub limits: Limits,
+    /// Its verification key, as text.
+    pub vkey: String,
+    /// Who cosigns it, if anybody does.
+    pub witnesses: Option<Witnesses>,
 }
 
 /// Why service ended early.
@@ -79,23 +89,19 @@ pub enum ServeError {
 pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let keys = Arc::new(house.keys);
     let outbox = Arc::new(Outbox::new(socket.try_clone().map_err(ServeError::Start)?));
-    let (reads, reads_thread) = Reads::start(house.reader.clone(), Arc::clone(&keys), Arc::clone(&outbox)).map_err(ServeError::Start)?;
+    let HouseLog { mut recorder, dropped_bytes, reader, vkey, witnesses } = house.log;
+    let desk = Desk { reader, keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), witnesses: witnesses.map(Relay::new) };
+    let (reads, reads_thread) = Reads::start(desk).map_err(ServeError::Start)?;
     let (heavy, heavy_work) = Heavy::new();
     let judge = Arc::new(Judge { policy: house.policy, keys: Arc::clone(&keys) });
-    let mut recorder = house.recorder;
-    let facts = StartFacts {
-        policy: judge.policy.digest(),
-        keys: keys.descriptions(),
-        certificates: keys.certificates(),
-        dropped_bytes: house.dropped_bytes,
-    };
+    let facts = StartFacts { policy: judge.policy.digest(), keys: keys.descriptions(), certificates: keys.certificates(), dropped_bytes };
     recorder.begin(&facts, now_ms());
     let read_only = recorder.closed_because().map(str::to_owned);
     let finisher = Finisher { keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), heavy: heavy.clone() };
     let (line, threads) = Line::start(recorder, finisher, now_ms).map_err(ServeError::Start)?;
     let heavy_thread = heavy_work.start(Arc::clone(&judge), Arc::downgrade(&line), now_ms).map_err(ServeError::Start)?;
 
-    let ready = Ready { log_vkey: house.log_vkey, keys: keys.descriptions(), read_only };
+    let ready = Ready { log_vkey: vkey, keys: keys.descriptions(), read_only };
     outbox.send(&FromKeeper::Ready(ready)).map_err(ServeError::Greeting)?;
     let limits = SpoolLimits { max_content: house.limits.max_content, total: house.limits.spool };
     let mut intake = Intake {

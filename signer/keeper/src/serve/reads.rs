@@ -1,9 +1,10 @@
 //! Reads of keys and log. They may wait for a disk, so they have a thread of their own and never hold up a signature.
 
 use super::outbox::{Outbox, unrecorded};
+use super::witness::Relay;
 use crate::key::OpenKeys;
-use chancery_channel::{Answer, Checkpoint, ConsistencyProof, Entries, Leaf, Refusal, RefusalKind, ToKeeper};
-use chancery_reqlog::{ReadError, Reader};
+use chancery_channel::{Answer, Body, Checkpoint, ConsistencyProof, Entries, Leaf, Refusal, RefusalKind, ToKeeper};
+use chancery_reqlog::{ReadError, Reader, WitnessAnswer};
 use chancery_tlog::TilePath;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -20,6 +21,8 @@ enum Read {
     Consistency { old: u64, new: u64 },
     Tile { path: String },
     Entries { start: u64, count: u32 },
+    WitnessRequest { witness: String },
+    WitnessAnswer { witness: String, status: u16, content_type: String, body: Vec<u8> },
 }
 
 /// Asks for reads.
@@ -30,9 +33,9 @@ pub(crate) struct Reads {
 
 impl Reads {
     /// Starts the thread; it ends when the `Reads` is dropped.
-    pub(crate) fn start(reader: Reader, keys: Arc<OpenKeys>, outbox: Arc<Outbox>) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub(crate) fn start(mut desk: Desk) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, work) = sync_channel(QUEUE);
-        let desk = Desk { reader, keys, outbox: Arc::clone(&outbox) };
+        let outbox = Arc::clone(&desk.outbox);
         let thread = thread::Builder::new().name("reads".to_owned()).spawn(move || desk.run(&work))?;
         Ok((Self { queue, outbox }, thread))
     }
@@ -45,6 +48,10 @@ impl Reads {
             ToKeeper::Consistency { id, old, new } => (id, Read::Consistency { old, new }),
             ToKeeper::Tile { id, path } => (id, Read::Tile { path }),
             ToKeeper::Entries { id, start, count } => (id, Read::Entries { start, count }),
+            ToKeeper::WitnessRequest { id, witness } => (id, Read::WitnessRequest { witness }),
+            ToKeeper::WitnessAnswer { id, witness, status, content_type, body } => {
+                (id, Read::WitnessAnswer { witness, status, content_type, body: body.to_vec() })
+            }
             ToKeeper::Sign { .. } | ToKeeper::Chunk { .. } | ToKeeper::Cancel { .. } => return,
         };
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send((id, read)) {
@@ -54,21 +61,23 @@ impl Reads {
     }
 }
 
-struct Desk {
-    reader: Reader,
-    keys: Arc<OpenKeys>,
-    outbox: Arc<Outbox>,
+/// What answers reads, and has what they need.
+pub(crate) struct Desk {
+    pub(crate) reader: Reader,
+    pub(crate) keys: Arc<OpenKeys>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) witnesses: Option<Relay>,
 }
 
 impl Desk {
-    fn run(&self, work: &Receiver<(u64, Read)>) {
+    fn run(&mut self, work: &Receiver<(u64, Read)>) {
         for (id, read) in work {
             let answer = self.read(read).unwrap_or_else(Answer::Refused);
             self.outbox.answer(id, answer);
         }
     }
 
-    fn read(&self, read: Read) -> Result<Answer, Refusal> {
+    fn read(&mut self, read: Read) -> Result<Answer, Refusal> {
         Ok(match read {
             Read::Keys => Answer::Keys(self.keys.descriptions()),
             Read::Checkpoint => Answer::Checkpoint(Checkpoint { note: self.reader.checkpoint().note.clone() }),
@@ -81,7 +90,16 @@ impl Desk {
                 let leaves = self.reader.entries(start, u64::from(count.min(ENTRIES_MAX))).map_err(|e| refused(&e))?;
                 Answer::Entries(Entries { start, leaves: leaves.into_iter().map(Leaf).collect() })
             }
+            Read::WitnessRequest { witness } => Answer::WitnessRequest(self.relay()?.request(&witness)?.map(Body)),
+            Read::WitnessAnswer { witness, status, content_type, body } => {
+                let answer = WitnessAnswer { status, content_type: &content_type, body: &body };
+                Answer::WitnessJudged { again: self.relay()?.answer(&witness, answer) }
+            }
         })
+    }
+
+    fn relay(&mut self) -> Result<&mut Relay, Refusal> {
+        self.witnesses.as_mut().ok_or_else(|| not_found("the log is not cosigned"))
     }
 
     fn consistency(&self, old: u64, new: u64) -> Result<Answer, Refusal> {
