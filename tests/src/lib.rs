@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at its first fault")]
 #![allow(clippy::disallowed_methods, reason = "what a test writes need not outlive it")]
 
+mod browser;
 mod host;
+mod http;
 mod publisher;
 mod repo;
 mod run;
 
+pub use browser::Browser;
 pub use host::{KeyHost, PASSPHRASE, Setup};
+pub use http::{Answer, http};
 pub use publisher::Publisher;
 pub use repo::OstreeRepo;
 pub use run::{Output, program, run, skipped, tool};
