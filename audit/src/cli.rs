@@ -13,6 +13,7 @@ use crate::search::{Prove, Search, show_one};
 use crate::show::{Which, show};
 use crate::state::State;
 use crate::verify::verify;
+use crate::witness::Witness;
 use chancery_reqlog::mirror;
 use clap::{Parser, Subcommand};
 use serde_json::json;
@@ -88,6 +89,9 @@ enum Command {
         after_help = "Example:\n  chancery-audit serve /srv/log --vkey-file log.vkey --index log.db --details all.jsonl --listen 127.0.0.1:8080\n\nPrints `chancery-audit console ready on URL` once pages are served. SIGTERM ends it."
     )]
     Serve(Serve),
+    /// Be a witness: cosign checkpoints of logs that never go back.
+    #[command(subcommand)]
+    Witness(Witness),
     /// Write a page that verifies receipts in a browser, without a server or a network.
     #[command(after_help = "Example:\n  chancery-audit verifier --out verify.html")]
     Verifier {
@@ -140,6 +144,7 @@ impl Cli {
             Command::Reconcile(reconcile) => reconcile.run(self.json, say),
             Command::Report(report) => report.run(self.json, say),
             Command::Monitor(monitor) => monitor.run(say),
+            Command::Witness(witness) => witness.run(say),
             Command::Serve(serve) => serve.run(),
             Command::Verifier { out } => {
                 chancery_reqlog::durable::write_atomic(&out, console::verifier_file().as_bytes(), 0o644).map_err(AuditError::Save)?;

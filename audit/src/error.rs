@@ -1,6 +1,7 @@
 //! Why an audit ended with a failure, and with which exit code.
 
 use crate::web::WebError;
+use crate::witness::WitnessError;
 use chancery_reqlog::durable::DurableError;
 use chancery_reqlog::{MirrorError, StaticLogError};
 use chancery_tlog::{CheckpointError, KeyError};
@@ -82,6 +83,8 @@ pub(crate) enum AuditError {
     Save(#[source] DurableError),
     #[error(transparent)]
     Web(#[from] WebError),
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
     #[error("the result could not be printed")]
     Output(#[source] io::Error),
 }
@@ -98,12 +101,16 @@ impl AuditError {
                     2
                 }
             }
-            Self::Usage(_) | Self::Rules { .. } | Self::Published { .. } | Self::OtherIndex { .. } => 2,
+            Self::Witness(WitnessError::Name { .. } | WitnessError::Twice(_))
+            | Self::Usage(_)
+            | Self::Rules { .. }
+            | Self::Published { .. }
+            | Self::OtherIndex { .. } => 2,
             Self::NoLog | Self::Unreadable(_) => 3,
             Self::Mirror(MirrorError::Log(error)) if error.is_misbehaviour() => 4,
             Self::Log { .. } => 4,
             Self::NoRequest(_) | Self::Index { .. } | Self::IndexDiffers { .. } | Self::Disclosure { .. } | Self::Reconcile { .. } => 1,
-            Self::Sink { .. } | Self::Mirror(_) | Self::Findings(_) => 1,
+            Self::Witness(_) | Self::Sink { .. } | Self::Mirror(_) | Self::Findings(_) => 1,
             Self::Save(_) | Self::Output(_) | Self::Lock { .. } => 1,
         }
     }

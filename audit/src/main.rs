@@ -16,6 +16,7 @@ mod state;
 mod time;
 mod verify;
 mod web;
+mod witness;
 
 use clap::Parser as _;
 use std::io::Write as _;

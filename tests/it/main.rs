@@ -32,3 +32,4 @@ mod signing;
 mod trouble;
 mod variant;
 mod wire;
+mod witness;

@@ -2,7 +2,7 @@
 
 use super::event;
 use crate::error::AuditError;
-use chancery_reqlog::{Decision, Leaf};
+use chancery_reqlog::{Decision, Leaf, durable};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::{ToSocketAddrs as _, UdpSocket};
@@ -110,8 +110,8 @@ impl Sink {
     pub(super) fn flush(&mut self) -> Result<(), AuditError> {
         let Self::Lines(out, path) = self else { return Ok(()) };
         let name = path.as_deref().map_or_else(|| "standard output".into(), Path::to_string_lossy).into_owned();
-        let synced = out.flush().and_then(|()| path.as_ref().map_or(Ok(()), |path| File::open(path)?.sync_data()));
-        synced.map_err(|source| AuditError::Sink { target: name, source })
+        out.flush().map_err(|source| AuditError::Sink { target: name, source })?;
+        path.as_deref().map_or(Ok(()), durable::sync_file).map_err(AuditError::Save)
     }
 }
 

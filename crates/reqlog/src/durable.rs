@@ -101,6 +101,15 @@ pub fn replace_increasing_mtime(path: &Path, bytes: &[u8], mode: u32) -> Result<
     replace(file, path)
 }
 
+/// Forces what was written to a file to the disk.
+///
+/// # Errors
+/// [`DurableError::Io`].
+pub fn sync_file(path: &Path) -> Result<(), DurableError> {
+    let synced = File::open(path).and_then(|file| file.sync_data());
+    synced.map_err(|source| DurableError::Io { step: "sync", path: path.to_owned(), source })
+}
+
 /// Forces the names in a directory to the disk: new, renamed and removed files.
 ///
 /// # Errors

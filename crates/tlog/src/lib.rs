@@ -6,6 +6,7 @@
 
 mod batch;
 mod checkpoint;
+mod cosignature;
 mod edge;
 mod hash;
 mod key;
@@ -16,6 +17,7 @@ mod tlog_proof;
 
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use cosignature::cosign;
 pub use edge::{Edge, EdgeError};
 pub use hash::{Hash, leaf_hash, node_hash};
 pub use key::{KeyError, KeyType, VerifierKey, is_key_name};

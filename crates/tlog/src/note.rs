@@ -1,11 +1,12 @@
 //! Signed notes (C2SP signed-note v1.0.0).
 
+use crate::cosignature;
 use crate::key::{KeyType, VerifierKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// More signatures than this are refused: reading them must stay cheap.
 const MAX_SIGNATURES: usize = 100;
-const DASH: &str = "\u{2014} ";
+pub(crate) const DASH: &str = "\u{2014} ";
 
 /// Signs the text of notes. The key is the log's own, never one that signs for publishers.
 pub trait NoteSigner: Send {
@@ -137,7 +138,7 @@ fn check(text: &str, s: &NoteSignature<'_>, key: &VerifierKey) -> Option<Verifie
             let (time, signature) = s.payload.split_first_chunk::<8>()?;
             // No time is above 2^63 - 1 (C2SP tlog-cosignature); others would read it as one before 1970.
             let time = Some(u64::from_be_bytes(*time)).filter(|t| i64::try_from(*t).is_ok())?;
-            let message = format!("cosignature/v1\ntime {time}\n{text}");
+            let message = cosignature::message(text, time);
             key.verifies(message.as_bytes(), signature.try_into().ok()?).then_some(Verified { name, time: Some(time) })
         }
     }
