@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// The documents whose commands are run, each by a test of its own below.
-const RUN: [&str; 3] = ["auditor.md", "operations.md", "publisher.md"];
+const RUN: [&str; 3] = ["auditing.md", "operations.md", "publisher.md"];
 const MARK: &str = "<!-- test -->";
 
 #[test]
@@ -28,7 +28,7 @@ fn the_publishers_commands_run() {
 
 #[test]
 fn the_auditors_commands_run() {
-    Document::read("auditor.md").run();
+    Document::read("auditing.md").run();
 }
 
 #[test]

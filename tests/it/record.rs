@@ -71,7 +71,7 @@ fn entries_are_found_by_what_was_disclosed_and_each_is_proved() {
     let [refused] = search(&["--decision", "deny", "--since", "1h"]).try_into().unwrap();
     assert_eq!(refused["entry"]["reason"], "subject-not-granted");
     let digest = one["details"]["payload"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
-    assert_eq!(search(&["--digest", &digest]), [one.clone()]);
+    assert_eq!(search(&["--digest", &digest]), std::slice::from_ref(&one));
     assert_eq!(search(&["--key", "tarballs"]).len(), 4, "its entry at the start, two signatures and a refusal");
     assert!(search(&["--subject", "tool-3"]).is_empty());
 
