@@ -1,5 +1,15 @@
 //! `chancery-audit`: verifies a request log from static files alone.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::disallowed_methods,
+        clippy::indexing_slicing,
+        reason = "tests count small things, in temporary directories"
+    )
+)]
+
 mod book;
 mod cli;
 mod console;

@@ -3,6 +3,7 @@
 use super::page::Problem;
 use crate::book::{Book, BookArgs};
 use crate::error::AuditError;
+use crate::place::Place;
 use chancery_tlog::VerifierKey;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,9 @@ pub(super) struct Parameters {
 
 pub(super) struct Desk {
     book: Mutex<State>,
-    arguments: Reopen,
+    /// Where the log is, and what was disclosed of it.
+    log: String,
+    details: Vec<PathBuf>,
     pub(super) witnesses: Vec<VerifierKey>,
     pub(super) policies: Option<PathBuf>,
 }
@@ -56,29 +59,29 @@ pub(super) struct Trouble {
     pub(super) misbehaved: bool,
 }
 
-struct Reopen(Box<dyn Fn(&mut Book) -> Result<(), AuditError> + Send + Sync>);
-
 impl Desk {
     pub(super) fn open(arguments: &BookArgs, witnesses: &[VerifierKey], policies: Option<&Path>) -> Result<Self, AuditError> {
         let book = arguments.open()?;
-        let (place, details) = (arguments.log.log.clone(), arguments.details.clone());
-        let reopen = move |book: &mut Book| {
-            book.log = book.index.update(crate::place::Place::new(&place), &book.key)?;
-            details.iter().try_for_each(|path| book.index.import(&book.log, path))
-        };
         Ok(Self {
             book: Mutex::new(State { book, looked: Instant::now(), trouble: None }),
-            arguments: Reopen(Box::new(reopen)),
+            log: arguments.log.log.clone(),
+            details: arguments.details.clone(),
             witnesses: witnesses.to_vec(),
             policies: policies.map(Path::to_owned),
         })
+    }
+
+    fn renew(&self, book: &mut Book) -> Result<(), AuditError> {
+        book.log = book.index.update(Place::new(&self.log), &book.key)?;
+        self.details.iter().try_for_each(|path| book.index.import(&book.log, path))
     }
 
     /// Makes something of the log as it is now.
     pub(super) fn read<T>(&self, make: impl FnOnce(&Book) -> Result<T, Problem>) -> Result<T, Problem> {
         let mut state = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         if state.looked.elapsed() >= FRESH {
-            state.trouble = (self.arguments.0)(&mut state.book)
+            state.trouble = self
+                .renew(&mut state.book)
                 .err()
                 .map(|error| Trouble { text: error.text(), misbehaved: matches!(error, AuditError::Log { .. }) });
             state.looked = Instant::now();

@@ -50,10 +50,8 @@ impl Judge<'_> {
 
     fn entry(&mut self, leaf: &Leaf, memory: &mut Memory) {
         match leaf.kind.as_str() {
-            "start" => {
-                if std::mem::replace(&mut memory.running, true) {
-                    self.find("crash", "warning", "the keeper started again without having stopped in order".to_owned());
-                }
+            "start" if std::mem::replace(&mut memory.running, true) => {
+                self.find("crash", "warning", "the keeper started again without having stopped in order".to_owned());
             }
             "stop" => memory.running = false,
             "clock" => self.find("clock", "warning", "the key host's clock went back".to_owned()),
@@ -122,10 +120,10 @@ impl Judge<'_> {
         if self.rules.details_complete && principal.is_none() {
             self.find("details-missing", "warning", "nothing of this request was disclosed".to_owned());
         }
-        if let (Some(known), Some(principal)) = (&self.rules.known_principals, &principal) {
-            if !known.contains(principal) {
-                self.find("unknown-principal", "critical", format!("signed for {principal}, who is not known"));
-            }
+        let stranger = |known: &&Vec<String>| principal.as_ref().is_some_and(|p| !known.contains(p));
+        if self.rules.known_principals.as_ref().filter(stranger).is_some() {
+            let message = format!("signed for {}, who is not known", principal.unwrap_or_default());
+            self.find("unknown-principal", "critical", message);
         }
         if self.rules.refs_go_forward {
             self.refs(memory);

@@ -79,7 +79,7 @@ pub(super) fn html(summary: &Summary) -> String {
         }
         out.push_str("</table>\n");
     }
-    let _ = write!(out, "<h2>Checkpoint</h2><pre>{}</pre></html>\n", escape(&summary.checkpoint));
+    let _ = writeln!(out, "<h2>Checkpoint</h2><pre>{}</pre></html>", escape(&summary.checkpoint));
     out
 }
 

@@ -139,7 +139,7 @@ mod tests {
         let bundle = old.path().join("tile/entries/000");
         let mut bytes = std::fs::read(&bundle).unwrap();
         bytes[9] ^= 1;
-        std::fs::write(&bundle, bytes).unwrap();
+        durable::write_atomic(&bundle, &bytes, 0o644).unwrap();
         let fresh = tempfile::tempdir().unwrap();
         let damaged = mirror(Directory::new(old.path()), fresh.path(), &bed.key.verifier, |_| {});
         assert!(matches!(damaged, Err(MirrorError::Log(StaticLogError::Tampered { .. }))), "{damaged:?}");
