@@ -21,6 +21,9 @@ mod console;
 mod cosign;
 mod crash;
 mod docs;
+#[path = "../../crates/formats/tests/peers/helpers.rs"]
+#[allow(dead_code, reason = "each test program uses some of them")]
+mod helpers;
 mod house;
 mod ledger;
 mod log;

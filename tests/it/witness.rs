@@ -1,8 +1,9 @@
 //! Our witness before our key host, each a process of its own.
 
 use crate::auditor::size;
-use chancery_tests::{Setup, http, program, run};
+use chancery_tests::{Setup, http, program, run, skipped};
 use chancery_tlog::Note;
+use serde_json::json;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -61,6 +62,26 @@ fn a_key_host_gets_its_checkpoints_cosigned_by_our_witness_and_cannot_go_back_be
     };
     assert_eq!(host.stop(), Some(0));
     let _ = run(Command::new(program("chancery-audit")).arg("verify").arg(host.public()).args(["--vkey", &host.vkey()])).ok();
+
+    // Somebody else's program reads the same, and makes our receipts byte for byte, apart from the entry that ours hold.
+    if !skipped("python-tuf") {
+        let copy = host.temp().join("cosigned");
+        let _ = run(Command::new("cp").arg("-r").arg(host.public()).arg(&copy)).ok();
+        fs::write(copy.join("checkpoint"), &cosigned).unwrap();
+        let asked = json!({ "public": copy, "vkeys": [host.vkey(), vkey] });
+        let read = crate::helpers::python("tlog.py", &asked);
+        assert_eq!(read["faults"], json!([]));
+        assert_eq!((&read["origin"], read["size"].as_u64()), (&json!("localhost/requests"), Some(size(&copy))));
+        for (index, proof) in read["proofs"].as_array().unwrap().iter().enumerate() {
+            let out = host.temp().join("entry.tlog-proof");
+            let mut prove = Command::new(program("chancery-audit"));
+            prove.arg("prove").arg(&copy).args(["--vkey", &host.vkey(), "--out"]).arg(&out).arg(index.to_string());
+            let _ = run(&mut prove).ok();
+            let own = fs::read_to_string(&out).unwrap();
+            let bare: String = own.split_inclusive('\n').filter(|line| !line.starts_with("extra ")).collect();
+            assert_eq!(proof.as_str().unwrap(), bare);
+        }
+    }
 
     // Everybody who asks sees what it cosigned; what is older is refused, also after a restart of the witness.
     let entries = cosigned.lines().nth(1).unwrap();
