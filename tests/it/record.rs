@@ -120,6 +120,12 @@ fn one_field_is_disclosed_alone_and_a_redacted_one_never_again() {
     assert_eq!(fs::read(desk.host.public().join("checkpoint")).unwrap(), before);
     let _ = run(&mut desk.host.chanceryd_plain(&["log", "fsck"])).ok();
     let _ = desk.audit("verify", &[]).ok();
+    let old = |days: &str| run(&mut desk.host.chanceryd_plain(&["log", "redact", "--older-than", days, "principal", "--json"])).ok().stdout;
+    assert!(old("1").contains("\"redacted\": 0"), "nothing is a day old");
+    assert!(disclose(&["0..", "principal"]).contains("web1"));
+    assert!(old("0").contains("\"redacted\": 3"), "two signatures and a refusal");
+    assert!(disclose(&["0..", "principal"]).is_empty());
+    let _ = desk.audit("verify", &[]).ok();
     // What was disclosed before is still true.
     let kept = desk.path("kept.jsonl");
     fs::write(&kept, only).unwrap();

@@ -54,7 +54,7 @@ pub use log::{Appended, Log, LogConfig, NewEntry, Recovery};
 pub use mirror::{MirrorError, Mirrored, mirror};
 pub use publish::PublisherStatus;
 pub use reader::{MAX_ENTRIES, Reader, Recorded, RecordedIter};
-pub use redact::{RedactError, redact};
+pub use redact::{RedactError, redact, redact_older};
 pub use state::SignedCheckpoint;
 pub use static_log::{Directory, Entries, Fetch, FetchError, StaticLog, StaticLogError};
 pub use wal::{Fault, HeaderError};

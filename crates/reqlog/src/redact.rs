@@ -2,9 +2,11 @@
 
 use crate::details::{Details, DetailsError};
 use crate::durable::{self, DurableError};
-use crate::wal::{Rewrite, WalkError, list_segments, rewrite, segment_path};
+use crate::entry::Leaf;
+use crate::wal::{Rewritten, WalkError, list_segments, rewrite, segment_path};
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -63,21 +65,62 @@ pub fn redact(dir: &Path, index: u64, fields: &[&str]) -> Result<bool, RedactErr
     let wal = dir.join("wal");
     let segments = list_segments(&wal).map_err(io_error("list", &wal))?;
     let segment = segment_path(&wal, segments.range(..=index).next_back().copied().unwrap_or(0));
-    let mode = std::fs::metadata(&segment).map_err(io_error("look at", &segment))?.permissions().mode() & 0o777;
-    let mut unreadable = None;
-    let change = |details: &[u8]| redacted(details, fields).map_err(|source| unreadable = Some(source)).ok().flatten();
-    let rewritten = rewrite(&segment, index, change);
-    if let Some(source) = unreadable {
+    let (changed, entries) = redact_segment(&segment, fields, |at, _| at == index)?;
+    if entries.contains(&index) { Ok(changed > 0) } else { Err(RedactError::Entry { index, segment }) }
+}
+
+/// Deletes private fields of all entries that are older than `before` (milliseconds since 1970, by the entries' own times), as [`redact`]
+/// does of one. Returns of how many entries something was deleted. Memory: two segments.
+///
+/// # Errors
+/// [`RedactError`]; segments before the one that is named were done.
+pub fn redact_older(dir: &Path, before: u64, fields: &[&str]) -> Result<u64, RedactError> {
+    let _lock = lock(dir)?;
+    let wal = dir.join("wal");
+    let mut all = 0_u64;
+    for first in list_segments(&wal).map_err(io_error("list", &wal))? {
+        let mut newer = false;
+        let (changed, _) = redact_segment(&segment_path(&wal, first), fields, |_, leaf| {
+            // A leaf that cannot be read says no time: what is not known to be old is kept.
+            let old = Leaf::parse(leaf).is_ok_and(|leaf| leaf.time < before);
+            newer |= !old;
+            old
+        })?;
+        all = all.saturating_add(changed);
+        // Times never go back, so no later segment has older entries.
+        if newer {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// Writes a segment anew without these fields of the entries that are `wanted`, by index and leaf. Returns how many entries changed, and which
+/// entries the segment has.
+fn redact_segment(segment: &Path, fields: &[&str], mut wanted: impl FnMut(u64, &[u8]) -> bool) -> Result<(u64, Range<u64>), RedactError> {
+    let mode = std::fs::metadata(segment).map_err(io_error("look at", segment))?.permissions().mode() & 0o777;
+    let (mut unreadable, mut changed) = (None, 0_u64);
+    let rewritten = rewrite(segment, |index, leaf, details| {
+        if !wanted(index, leaf) {
+            return None;
+        }
+        let new = redacted(details, fields).map_err(|source| unreadable = Some((index, source))).ok().flatten()?;
+        changed = changed.saturating_add(1);
+        Some(new)
+    });
+    if let Some((index, source)) = unreadable {
         return Err(RedactError::Details { index, source });
     }
     match rewritten {
-        Ok(Rewrite::Changed(bytes)) => {
-            durable::write_atomic(&segment, &bytes, mode)?;
-            Ok(true)
+        Ok(Rewritten { bytes, entries }) => {
+            if let Some(bytes) = bytes {
+                durable::write_atomic(segment, &bytes, mode)?;
+            }
+            Ok((changed, entries))
         }
-        Ok(Rewrite::Unchanged) => Ok(false),
-        Err(WalkError::Io(source)) => Err(io_error("read", &segment)(source)),
-        Err(WalkError::Header(_) | WalkError::Record { .. }) | Ok(Rewrite::NotFound) => Err(RedactError::Entry { index, segment }),
+        Err(WalkError::Io(source)) => Err(io_error("read", segment)(source)),
+        Err(WalkError::Record { index, .. }) => Err(RedactError::Entry { index, segment: segment.to_owned() }),
+        Err(WalkError::Header(_)) => Err(RedactError::Entry { index: 0, segment: segment.to_owned() }),
     }
 }
 
@@ -155,6 +198,35 @@ mod tests {
         log.close().unwrap();
         assert!(redact(&bed.config.dir, 40, &[]).unwrap());
         assert_eq!(bed.open().1.size, 41);
+    }
+
+    #[test]
+    fn what_is_old_goes_and_what_is_newer_stays_over_all_segments() {
+        let mut bed = Bed::new();
+        bed.config.segment_bytes = 64 * 1024;
+        let (mut log, _) = bed.open();
+        for n in 0..300 {
+            log.append(&[entry(n)]).unwrap();
+        }
+        let before = log.checkpoint();
+        log.close().unwrap();
+        assert!(list_segments(&bed.path("wal")).unwrap().len() > 1);
+        assert_eq!(redact_older(&bed.config.dir, 250, &["principal"]).unwrap(), 250);
+        assert_eq!(redact_older(&bed.config.dir, 250, &["principal"]).unwrap(), 0);
+        assert_eq!(contains(&bed, b"secret-name"), 50);
+        assert!(crate::fsck(&bed.config.dir, &bed.key.verifier, |_| {}).is_sound());
+        let (log, _) = bed.open();
+        assert_eq!(log.checkpoint(), before);
+        for (index, kept) in [(0, false), (249, false), (250, true), (299, true)] {
+            let details = Details::decode(&log.reader().details(index).unwrap().unwrap()).unwrap();
+            assert_eq!(
+                (details.field("principal").unwrap().value().is_some(), details.field("subject").unwrap().value().is_some()),
+                (kept, true),
+                "{index}"
+            );
+        }
+        log.close().unwrap();
+        assert_eq!(redact_older(&bed.config.dir, 1000, &[]).unwrap(), 300);
     }
 
     #[test]

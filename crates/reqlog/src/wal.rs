@@ -17,7 +17,7 @@ pub(crate) use damage::{Place, Tail, classify};
 pub use header::HeaderError;
 pub(crate) use header::{Header, MAX_HEADER, MAX_ORIGIN};
 pub(crate) use record::{Private, RecordHash, Sizes, encode};
-pub(crate) use rewrite::{Rewrite, rewrite};
+pub(crate) use rewrite::{Rewritten, rewrite};
 pub(crate) use segment::{Segments, list_segments, segment_path};
 pub use walk::Fault;
 pub(crate) use walk::{Judges, Record, Walk, WalkError};

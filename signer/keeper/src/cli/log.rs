@@ -2,7 +2,8 @@
 
 use super::{CliError, Options, remark};
 use crate::key;
-use chancery_reqlog::{Directory, Finding, Report, disclose, fsck, mirror, redact};
+use crate::serve::now_ms;
+use chancery_reqlog::{Directory, Finding, Report, disclose, fsck, mirror, redact, redact_older};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::error::Error as _;
@@ -35,13 +36,15 @@ pub(super) enum Log {
     },
     /// Delete private fields of an entry for good; the public log and every proof stay as they are. The key host must not be serving.
     #[command(
-        after_help = "Example:\n  chanceryd log redact 7 principal --dir /etc/chancery\n\nBackups and the disk's old blocks are not reached. `facts`, `message` and `payload` may name the same thing again."
+        after_help = "Example:\n  chanceryd log redact 7 principal --dir /etc/chancery\n  chanceryd log redact --older-than 365 --dir /etc/chancery\n\nBackups and the disk's old blocks are not reached. `facts`, `message` and `payload` may name the same thing again."
     )]
     Redact {
-        /// The entry.
-        index: u64,
-        /// Names of fields; all fields when none is named.
-        fields: Vec<String>,
+        /// The entry, and names of fields; all fields when none is named. With --older-than names of fields alone.
+        #[arg(value_name = "INDEX|FIELD", required_unless_present = "older_than")]
+        what: Vec<String>,
+        /// Of all entries that are older than so many days, instead of one.
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u32>,
     },
     /// Copy the public files to another directory, such as one that a web server serves; needs no passphrase.
     ///
@@ -64,9 +67,18 @@ impl Log {
         let key = key::log_verifier_key(&config.keys)?;
         match self {
             Self::Disclose { entries, fields } => print_disclosed(&config.log, &entries, &fields),
-            Self::Redact { index, fields } => {
-                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-                let changed = redact(&config.log, index, &fields)?;
+            Self::Redact { what, older_than: Some(days) } => {
+                let fields: Vec<&str> = what.iter().map(String::as_str).collect();
+                let before = now_ms().saturating_sub(u64::from(days).saturating_mul(86_400_000));
+                let changed = redact_older(&config.log, before, &fields)?;
+                options.print(&json!({ "redacted": changed }), &format!("redacted {changed} entries\n"))
+            }
+            Self::Redact { what, older_than: None } => {
+                let all: Vec<&str> = what.iter().map(String::as_str).collect();
+                let (index, fields) = all.split_first().unwrap_or((&"", &[]));
+                let usage = |_| CliError::Usage { what: format!("{index:?} is not an entry's index"), instead: String::new() };
+                let index = index.parse().map_err(usage)?;
+                let changed = redact(&config.log, index, fields)?;
                 let text = if changed { "redacted" } else { "nothing to redact: the entry has no such field, or it was redacted before" };
                 options.print(&json!({ "index": index, "redacted": changed }), &format!("{text}\n"))
             }

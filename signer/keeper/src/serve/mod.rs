@@ -135,6 +135,6 @@ fn join(thread: std::thread::JoinHandle<()>) {
 }
 
 /// The wall clock, in milliseconds since 1970.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }
