@@ -7,6 +7,7 @@ mod details;
 mod fill;
 mod filter;
 mod row;
+mod sums;
 
 use crate::error::AuditError;
 use chancery_tlog::{Checkpoint, VerifierKey};
@@ -17,7 +18,7 @@ pub(crate) use filter::{Filter, unhex};
 pub(crate) use row::Row;
 
 /// Another layout is made anew.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -31,6 +32,10 @@ CREATE INDEX entry_kind ON entry(kind, idx) WHERE kind <> 'sign';
 CREATE TABLE field(idx INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(idx, name)) WITHOUT ROWID;
 CREATE INDEX field_value ON field(name, value, idx);
 CREATE TABLE mention(kind TEXT NOT NULL, value TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY(kind, value, idx)) WITHOUT ROWID;
+CREATE TABLE key(id BLOB PRIMARY KEY, name TEXT, made_for TEXT, version INTEGER NOT NULL DEFAULT 0, first INTEGER, used INTEGER, served INTEGER,
+    signed INTEGER NOT NULL DEFAULT 0, denied INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE INDEX key_name ON key(name) WHERE name IS NOT NULL;
+CREATE TABLE policy(digest BLOB PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE hour(hour INTEGER NOT NULL, key BLOB NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY(hour, key, kind, reason)) WITHOUT ROWID;
 ";

@@ -16,17 +16,25 @@ use std::collections::BTreeMap;
 const MAX_POLICY: u64 = 1024 * 1024;
 
 pub(super) fn keys(book: &Book) -> Result<Markup, Problem> {
-    let sql = "SELECT key, max(key_version), min(time), max(time) FILTER (WHERE kind = 'sign'), count(*) FILTER (WHERE kind = 'sign'), \
-               count(*) FILTER (WHERE kind = 'deny'), max(time) FILTER (WHERE kind = 'key') FROM entry WHERE key IS NOT NULL GROUP BY key";
+    let sql = "SELECT id, version, first, used, signed, denied, served, name, made_for FROM key ORDER BY id";
     let read = |row: &rusqlite::Row<'_>| {
         let number = |at| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs));
-        Ok((row.get::<_, Vec<u8>>(0)?, number(1)?, number(2)?, number(3)?, number(4)?, number(5)?, number(6)?))
+        Ok((
+            row.get::<_, Vec<u8>>(0)?,
+            number(1)?,
+            number(2)?,
+            number(3)?,
+            number(4)?,
+            number(5)?,
+            number(6)?,
+            row.get::<_, Option<String>>(7)?,
+            row.get::<_, Option<String>>(8)?,
+        ))
     };
-    let made_for = "SELECT f.value FROM entry e JOIN field f ON f.idx = e.idx AND f.name = 'constructions' WHERE e.key = ?1 ORDER BY e.idx DESC LIMIT 1";
     let mut lines = Vec::new();
-    for (key, version, first, used, signed, denied, served) in book.index.query(sql, &[], read)? {
-        let name = book.index.key_name(&key)?.unwrap_or_else(|| "not disclosed".to_owned());
-        let made_for = book.index.query(made_for, &[&key], |row| row.get::<_, String>(0))?.pop().unwrap_or_default();
+    for (key, version, first, used, signed, denied, served, name, made_for) in book.index.query(sql, &[], read)? {
+        let name = name.unwrap_or_else(|| "not disclosed".to_owned());
+        let made_for = made_for.unwrap_or_default();
         lines.push((key, name, made_for, version, first, used, signed, denied, served));
     }
     let when = |time: &Option<u64>| time.map_or_else(|| "never".to_owned(), |t| format!("{} ({})", show(t), ago(t)));
@@ -53,7 +61,7 @@ pub(super) fn keys(book: &Book) -> Result<Markup, Problem> {
 }
 
 pub(super) fn policies(desk: &Desk, book: &Book) -> Result<Markup, Problem> {
-    let sql = "SELECT policy, min(idx), max(idx), min(time), max(time) FROM entry WHERE policy IS NOT NULL GROUP BY policy ORDER BY 2";
+    let sql = "SELECT digest, first, last, since, until FROM policy ORDER BY first";
     let read = |row: &rusqlite::Row<'_>| {
         let number = |at| Ok::<_, rusqlite::Error>(row.get::<_, i64>(at)?.unsigned_abs());
         Ok((row.get::<_, Vec<u8>>(0)?, number(1)?, number(2)?, number(3)?, number(4)?))

@@ -46,22 +46,29 @@ impl Index {
             if !last.as_ref().is_some_and(|(_, leaf)| disclosed.fits(leaf)) {
                 return Err(forged(format!("is not what entry {} commits to: it was changed, or belongs to another log", disclosed.index)));
             }
-            keep(&change, &disclosed).map_err(failed)?;
+            let key = last.as_ref().and_then(|(_, leaf)| leaf.key);
+            keep(&change, &disclosed, key).map_err(failed)?;
         }
         change.commit().map_err(failed)
     }
 }
 
-fn keep(change: &Transaction<'_>, disclosed: &Disclosed) -> rusqlite::Result<()> {
+fn keep(change: &Transaction<'_>, disclosed: &Disclosed, key: Option<[u8; 32]>) -> rusqlite::Result<()> {
     let (index, field) = (signed(disclosed.index), &disclosed.disclosure.field);
     let Ok(value) = std::str::from_utf8(field.value().unwrap_or_default()) else { return Ok(()) };
     change.prepare_cached("INSERT OR REPLACE INTO field VALUES (?1, ?2, ?3)")?.execute(params![index, field.name(), value])?;
     let mention = |kind: &str, value: &str| {
         change.prepare_cached("INSERT OR IGNORE INTO mention VALUES (?1, ?2, ?3)")?.execute(params![kind, value, index]).map(drop)
     };
-    match field.name() {
-        "facts" => value.lines().filter_map(fact).try_for_each(|(kind, value)| mention(kind, value)),
-        "payload" => value.split_ascii_whitespace().filter_map(|word| word.split_once(':')).try_for_each(|(_, hex)| mention("digest", hex)),
+    match (field.name(), key) {
+        ("key", Some(key)) => change.prepare_cached("UPDATE key SET name = ?2 WHERE id = ?1")?.execute(params![key, value]).map(drop),
+        ("constructions", Some(key)) => {
+            change.prepare_cached("UPDATE key SET made_for = ?2 WHERE id = ?1")?.execute(params![key, value]).map(drop)
+        }
+        ("facts", _) => value.lines().filter_map(fact).try_for_each(|(kind, value)| mention(kind, value)),
+        ("payload", _) => {
+            value.split_ascii_whitespace().filter_map(|word| word.split_once(':')).try_for_each(|(_, hex)| mention("digest", hex))
+        }
         _ => Ok(()),
     }
 }

@@ -1,20 +1,16 @@
 //! Taking verified entries into the index.
 
 use super::Index;
+use super::sums::Sums;
 use crate::error::AuditError;
 use crate::place::Place;
 use crate::verify::progress;
 use chancery_reqlog::{Leaf, StaticLog};
 use chancery_tlog::VerifierKey;
 use rusqlite::{Transaction, params};
-use std::collections::BTreeMap;
 
 /// Entries that are written at once.
 const BATCH: u64 = 1 << 16;
-const HOUR: u64 = 3_600_000;
-
-/// Requests of an hour by key, kind and reason.
-type Hours = BTreeMap<(u64, Vec<u8>, String, String), u64>;
 
 impl Index {
     /// Reads what the log has that the index has not, and returns the log at its newest checkpoint.
@@ -54,22 +50,18 @@ impl Index {
 
     fn write(&mut self, leaves: &[(u64, Vec<u8>)], next: u64, note: &str) -> rusqlite::Result<()> {
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let mut hours = Hours::new();
+        let mut sums = Sums::default();
         for (index, bytes) in leaves {
-            insert(&change, *index, Leaf::parse(bytes).ok().as_ref(), &mut hours)?;
+            insert(&change, *index, Leaf::parse(bytes).ok().as_ref(), &mut sums)?;
         }
-        for ((hour, key, kind, reason), n) in hours {
-            change
-                .prepare_cached("INSERT INTO hour VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET n = n + excluded.n")?
-                .execute(params![signed(hour), key, kind, reason, signed(n)])?;
-        }
+        sums.write(&change)?;
         change.execute("INSERT OR REPLACE INTO meta VALUES ('next', ?1), ('note', ?2)", params![next.to_string(), note])?;
         change.commit()
     }
 }
 
 /// An entry that this program cannot read is there too, as of the kind `unknown`.
-fn insert(change: &Transaction<'_>, index: u64, leaf: Option<&Leaf>, hours: &mut Hours) -> rusqlite::Result<()> {
+fn insert(change: &Transaction<'_>, index: u64, leaf: Option<&Leaf>, sums: &mut Sums) -> rusqlite::Result<()> {
     let mut insert = change.prepare_cached("INSERT OR IGNORE INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
     let Some(leaf) = leaf else {
         let none = None::<Vec<u8>>;
@@ -90,10 +82,7 @@ fn insert(change: &Transaction<'_>, index: u64, leaf: Option<&Leaf>, hours: &mut
         leaf.policy.as_ref().map(<[u8; 32]>::as_slice),
     ])?;
     if written > 0 {
-        let key = leaf.key.map(Vec::from).unwrap_or_default();
-        let of = (leaf.time.checked_div(HOUR).unwrap_or(0), key, leaf.kind.to_string(), text(&leaf.reason).unwrap_or_default());
-        let count = hours.entry(of).or_default();
-        *count = count.saturating_add(1);
+        sums.add(index, leaf);
     }
     Ok(())
 }

@@ -69,21 +69,24 @@ impl Condition {
 }
 
 impl Filter {
-    fn condition(&self) -> Result<Condition, AuditError> {
+    /// The ids of the keys that are meant by an id, its beginning, or a name.
+    fn keys(&self, index: &Index, key: &str) -> Result<Vec<Vec<u8>>, AuditError> {
+        let read = |row: &rusqlite::Row<'_>| row.get(0);
+        let Some(begin) = unhex(key).filter(|bytes| (4..=32).contains(&bytes.len())) else {
+            return index.query("SELECT id FROM key WHERE name = ?1", &[&key], read);
+        };
+        let mut end = begin.clone();
+        end.resize(33, 0xff);
+        index.query("SELECT id FROM key WHERE id >= ?1 AND id <= ?2", &[&begin, &end], read)
+    }
+
+    fn condition(&self, index: &Index) -> Result<Condition, AuditError> {
         let mut all = Condition::default();
         if let Some(key) = &self.key {
-            match unhex(key).filter(|bytes| (4..=32).contains(&bytes.len())) {
-                Some(begin) => {
-                    let mut end = begin.clone();
-                    end.resize(33, 0xff);
-                    all.add("key >= {}", begin);
-                    all.add("key <= {}", end);
-                }
-                None => all.add(
-                    "key IN (SELECT e.key FROM entry e JOIN field f ON f.idx = e.idx WHERE f.name = 'key' AND f.value = {})",
-                    key.clone(),
-                ),
-            }
+            let places: Vec<_> = self.keys(index, key)?.into_iter().map(|id| all.value(id)).collect();
+            // For one key SQLite walks its entries from the newest back, and stops when it has enough.
+            let sql = if let [one] = places.as_slice() { format!("key = {one}") } else { format!("key IN ({})", places.join(", ")) };
+            all.sql.push(sql);
         }
         if let Some(digest) = &self.digest {
             let bytes = unhex(digest).ok_or_else(|| AuditError::Usage(format!("{digest:?} is not a digest in hex")))?;
@@ -124,7 +127,7 @@ impl Filter {
 
     /// The newest entries that are wanted, newest first, before `before`.
     pub(crate) fn find(&self, index: &Index, before: Option<u64>, limit: u32) -> Result<Vec<Row>, AuditError> {
-        let mut condition = self.condition()?;
+        let mut condition = self.condition(index)?;
         if let Some(before) = before {
             condition.add("idx < {}", super::fill::signed(before));
         }
@@ -137,7 +140,7 @@ impl Filter {
 
     /// Counts of the entries that are wanted, by an expression over the table `entry`, the greatest first.
     pub(crate) fn count(&self, index: &Index, by: &str, limit: u32) -> Result<Vec<(String, u64)>, AuditError> {
-        let mut condition = self.condition()?;
+        let mut condition = self.condition(index)?;
         condition.values.push(Box::new(limit));
         let and = if condition.sql.is_empty() { "true".to_owned() } else { condition.sql.join(" AND ") };
         let sql = format!(

@@ -49,8 +49,7 @@ impl Index {
 
     /// The name of a key, where it was disclosed.
     pub(crate) fn key_name(&self, key: &[u8]) -> Result<Option<String>, AuditError> {
-        let sql =
-            "SELECT f.value FROM entry e JOIN field f ON f.idx = e.idx AND f.name = 'key' WHERE e.key = ?1 ORDER BY e.idx DESC LIMIT 1";
-        Ok(self.query(sql, &[&key], |row| row.get(0))?.pop())
+        let found = self.query("SELECT name FROM key WHERE id = ?1", &[&key], |row| row.get::<_, Option<String>>(0))?;
+        Ok(found.into_iter().flatten().next())
     }
 }

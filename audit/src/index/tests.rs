@@ -15,6 +15,7 @@ fn index() -> Index {
         let deny = n % 10 == 0;
         let (kind, decision) = if deny { ("deny", "deny") } else { ("sign", "permit") };
         index.db.execute(sql, params![n, i64::from(n) * 1000, kind, decision, [n % 3; 32], [n; 32]]).unwrap();
+        index.db.execute("INSERT OR IGNORE INTO key(id) VALUES (?1)", [[n % 3; 32]]).unwrap();
         index.db.execute("INSERT INTO field VALUES (?1, 'subject', ?2)", params![n, format!("s{}", n % 5)]).unwrap();
     }
     index
