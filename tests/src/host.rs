@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -107,6 +108,14 @@ pub struct KeyHost {
 struct Serving {
     gateway: Child,
     address: String,
+    said: Arc<Said>,
+}
+
+/// Lines of the processes' log.
+#[derive(Default)]
+struct Said {
+    lines: Mutex<Vec<String>>,
+    more: Condvar,
 }
 
 trait SpawnOk {
@@ -221,7 +230,7 @@ impl KeyHost {
         let mut gateway = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let mut stderr = gateway.stderr.take().unwrap();
+        let mut stderr = BufReader::new(gateway.stderr.take().unwrap());
         let Some(address) = line.trim().strip_prefix("chanceryd ready on ") else {
             gateway.wait().unwrap();
             let mut said = String::new();
@@ -229,8 +238,15 @@ impl KeyHost {
             return Err(said);
         };
         // A pipe that nobody reads would block the gateway once it is full.
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        self.serving = Some(Serving { gateway, address: address.to_owned() });
+        let said = Arc::new(Said::default());
+        let hearing = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                hearing.lines.lock().unwrap().push(line);
+                hearing.more.notify_all();
+            }
+        });
+        self.serving = Some(Serving { gateway, address: address.to_owned(), said });
         Ok(())
     }
 
@@ -238,6 +254,33 @@ impl KeyHost {
     #[must_use]
     pub fn address(&self) -> String {
         self.serving.as_ref().expect("the key host is not started").address.clone()
+    }
+
+    /// How many lines its log has.
+    #[must_use]
+    pub fn said(&self) -> usize {
+        self.serving.as_ref().expect("the key host is not started").said.lines.lock().unwrap().len()
+    }
+
+    /// Waits for a line of its log with this text, after the first `after` lines; gives the line.
+    ///
+    /// # Panics
+    /// After twenty seconds.
+    #[must_use]
+    pub fn wait_said(&self, after: usize, text: &str) -> String {
+        let said = &self.serving.as_ref().expect("the key host is not started").said;
+        let found = |lines: &Vec<String>| lines.iter().skip(after).find(|line| line.contains(text)).cloned();
+        let lines = said.lines.lock().unwrap();
+        let (lines, _) = said.more.wait_timeout_while(lines, Duration::from_secs(20), |lines| found(lines).is_none()).unwrap();
+        found(&lines).unwrap_or_else(|| panic!("the key host does not say {text:?}: {}", lines.join("\n")))
+    }
+
+    /// Has it read certificates and policy again, and waits until it did; gives what it says of each.
+    #[must_use]
+    pub fn reload(&self) -> [String; 2] {
+        let after = self.said();
+        Self::signal(self.gateway_pid(), Signal::HUP);
+        ["loaded: certificates", "the policy"].map(|what| self.wait_said(after, what))
     }
 
     /// Where clients find it.

@@ -64,6 +64,11 @@ pub enum ToKeeper<'a> {
         /// How many at most; the answer may hold fewer.
         count: u32,
     },
+    /// Asks to read the policy again, and to put it in force if nothing is wrong with it.
+    Reload {
+        /// Number of the call.
+        id: u64,
+    },
     /// Asks for what is to be sent to a witness (C2SP tlog-witness, `add-checkpoint`).
     WitnessRequest {
         /// Number of the call.
@@ -284,6 +289,13 @@ pub enum Answer {
     Tile(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Public leaves.
     Entries(Entries),
+    /// The policy was read again; it is in force and recorded.
+    Reloaded {
+        /// SHA-256 of the policy file.
+        policy: [u8; 32],
+        /// Whether it is another one than before.
+        changed: bool,
+    },
     /// The body of an `add-checkpoint`; `None` when the witness has cosigned the newest checkpoint.
     WitnessRequest(Option<Body>),
     /// A witness's answer was judged; whether asking it again is worth it at once.

@@ -3,6 +3,7 @@
 mod guests;
 
 use crate::identity::{Peer, identify};
+use crate::tls::Trust;
 use guests::{Guest, Guests};
 use std::io;
 use std::net::SocketAddr;
@@ -47,21 +48,17 @@ pub struct Connection {
 /// What each handshake needs.
 #[derive(Clone)]
 struct Door {
-    acceptor: TlsAcceptor,
+    trust: Arc<Trust>,
     timeout: Duration,
     guests: Guests,
     ready: mpsc::Sender<io::Result<Connection>>,
 }
 
 /// Accepts until the receiving end is dropped.
-pub fn accept(listener: TcpListener, acceptor: TlsAcceptor, limits: AcceptLimits) -> ReceiverStream<io::Result<Connection>> {
+pub fn accept(listener: TcpListener, trust: Arc<Trust>, limits: AcceptLimits) -> ReceiverStream<io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(READY);
-    let door = Door {
-        acceptor,
-        timeout: limits.handshake_timeout,
-        guests: Guests::new(limits.per_principal, limits.in_flight_per_principal),
-        ready,
-    };
+    let door =
+        Door { trust, timeout: limits.handshake_timeout, guests: Guests::new(limits.per_principal, limits.in_flight_per_principal), ready };
     tokio::spawn(keep_door(listener, door, limits.connections));
     ReceiverStream::new(connections)
 }
@@ -96,13 +93,15 @@ impl Door {
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%address, %error, "TCP_NODELAY could not be set");
         }
-        let stream = match tokio::time::timeout(self.timeout, self.acceptor.accept(tcp)).await {
+        let generation = self.trust.generation();
+        let acceptor = TlsAcceptor::from(self.trust.config());
+        let stream = match tokio::time::timeout(self.timeout, acceptor.accept(tcp)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return tracing::info!(%address, %error, "a handshake failed"),
             Err(_) => return tracing::info!(%address, "a handshake took too long"),
         };
-        let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-        let identity = identify(leaf.map_or(&[], |leaf| leaf));
+        let chain: Vec<_> = stream.get_ref().1.peer_certificates().unwrap_or_default().iter().map(|c| c.clone().into_owned()).collect();
+        let identity = identify(chain.first().map_or(&[], |leaf| leaf));
         let name = match &identity {
             Ok(identity) => identity.principal.as_str(),
             Err(error) => {
@@ -114,7 +113,7 @@ impl Door {
             return tracing::warn!(%address, principal = name, "closed: this principal has connections_per_principal connections already");
         };
         tracing::debug!(%address, principal = name, "connected");
-        let peer = Peer::new(identity, guest.turns());
+        let peer = Peer::on_trust(identity, guest.turns(), self.trust, chain, generation);
         // The receiver is gone when the gateway stops.
         drop(self.ready.send(Ok(Connection { stream, peer, _place: place, _guest: guest })).await);
     }
@@ -158,29 +157,38 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::TlsFiles;
     use rcgen::{CertificateParams, KeyPair};
     use rustls::pki_types::{PrivateKeyDer, ServerName};
-    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use rustls::{ClientConfig, RootCertStore};
+    use std::fs::File;
+    use std::io::Write as _;
     use tokio_rustls::TlsConnector;
     use tokio_stream::StreamExt as _;
 
     #[tokio::test]
     async fn small_writes_leave_at_once() {
+        let dir = tempfile::tempdir().unwrap();
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap().der().clone();
+        let made = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let [certificate, private] = ["a.crt", "a.key"].map(|name| dir.path().join(name));
+        for (path, text) in [(&certificate, made.pem()), (&private, key.serialize_pem())] {
+            File::create_new(path).unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        let client_ca = certificate.clone();
+        let trust = Trust::load(&TlsFiles { certificate, key: private, client_ca, client_crl: None }).unwrap();
         let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).unwrap();
-        let provider = || Arc::new(rustls::crypto::ring::default_provider());
-        let server = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        let server = server.with_single_cert(vec![certificate], PrivateKeyDer::try_from(key.serialize_der()).unwrap()).unwrap();
-        let client = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
-        let client = client.with_root_certificates(roots).with_no_client_auth();
+        roots.add(made.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let own = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let client = client.with_root_certificates(roots).with_client_auth_cert(vec![made.der().clone()], own).unwrap();
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let limits =
             AcceptLimits { connections: 1, per_principal: 1, in_flight_per_principal: 1, handshake_timeout: Duration::from_secs(20) };
-        let mut connections = accept(listener, TlsAcceptor::from(Arc::new(server)), limits);
+        let mut connections = accept(listener, Arc::new(trust), limits);
         let tcp = TcpStream::connect(address).await.unwrap();
         let connecting = TlsConnector::from(Arc::new(client)).connect(ServerName::try_from("localhost").unwrap(), tcp);
         let (connected, accepted) = tokio::join!(connecting, connections.next());

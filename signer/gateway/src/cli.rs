@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::admin::{self, AdminError, NewHost, Request, Role};
+use crate::admin::{self, AdminError, NewHost, Request, Revoked, Role};
 use crate::keeper::{self, KeeperError};
 use crate::serve::{ServeError, serve};
 use clap::{Args, Parser, Subcommand};
@@ -38,6 +38,11 @@ enum Command {
         after_help = "Example:\n  chancery enroll-request web1          # on the publisher: makes web1.key and web1.csr\n  chanceryd enroll web1 --role publisher --csr web1.csr --dir /etc/chancery"
     )]
     Enroll(Enroll),
+    /// Revoke client certificates. It counts from the next start or reload (SIGHUP) on, on connections that stand too.
+    #[command(
+        after_help = "Example:\n  chanceryd revoke web1 --role publisher --dir /etc/chancery\n  chanceryd revoke --certificate web1.toml --dir /etc/chancery\n  systemctl reload chanceryd"
+    )]
+    Revoke(Revoke),
     /// Serve: start the keeper and answer clients.
     #[command(
         after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass\n\nPrints `chanceryd ready on ADDRESS` once requests are taken. SIGTERM drains."
@@ -90,6 +95,19 @@ struct Enroll {
     /// How long the certificate is valid.
     #[arg(long, default_value_t = 365, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
+}
+
+#[derive(Debug, Args)]
+struct Revoke {
+    /// The principal's short name: all certificates that this key host made for it.
+    #[arg(requires = "role", required_unless_present = "certificate")]
+    name: Option<String>,
+    /// What it does.
+    #[arg(long)]
+    role: Option<Role>,
+    /// One certificate, by its PEM file or the profile that it is in.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "role"])]
+    certificate: Option<PathBuf>,
 }
 
 /// Where the keeper takes the passphrase from. The gateway only hands this on; it never reads the passphrase.
@@ -201,6 +219,7 @@ impl Cli {
                     made.profile.display()
                 ))
             }
+            Command::Revoke(r) => revoke(&self.dir, self.json, r),
             Command::Serve(unlock) => {
                 let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
                 Ok(runtime.block_on(serve(&self.dir, &program, &unlock))?)
@@ -210,6 +229,23 @@ impl Cli {
             Command::Log(handed) => Err(hand_over(&program, "log", &self.dir, self.json, handed).into()),
         }
     }
+}
+
+fn revoke(dir: &std::path::Path, json: bool, r: Revoke) -> Result<(), CliError> {
+    let which = match (r.certificate, r.name, r.role) {
+        (None, Some(name), Some(role)) => Revoked::Principal { name, role },
+        (file, ..) => Revoked::File(file.unwrap_or_default()),
+    };
+    let made = admin::revoke(dir, &which)?;
+    if json {
+        return say(&format!("{}\n", serde_json::to_string(&made).map_err(AdminError::Keys)?));
+    }
+    say(&format!(
+        "revoked {}; {} has {}\nnext: reload chanceryd (systemctl reload chanceryd, or SIGHUP); until then it lets them in\n",
+        if made.added.is_empty() { "nothing new".to_owned() } else { made.added.join(", ") },
+        made.list.display(),
+        made.revoked
+    ))
 }
 
 /// Options that stand before the command were taken here; those after it are handed over as they are.

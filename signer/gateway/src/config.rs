@@ -6,6 +6,7 @@ mod tests;
 mod value;
 mod witness;
 
+use crate::tls::TlsFiles;
 use chancery_channel::MAX_FRAME;
 use serde::{Deserialize, de};
 use std::io;
@@ -61,7 +62,7 @@ struct File {
 }
 
 /// The table `[gateway]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
     /// Where to listen: address and port; port 0 takes any free one.
@@ -78,6 +79,8 @@ pub struct Gateway {
     pub server_key: PathBuf,
     /// PEM file: who signs client certificates.
     pub client_ca: PathBuf,
+    /// PEM file: client certificates that were revoked.
+    pub client_crl: Option<PathBuf>,
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
@@ -164,10 +167,22 @@ impl Gateway {
         let path = dir.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
         let mut gateway = parse(&path, &text)?;
-        for path in [&mut gateway.server_certificate, &mut gateway.server_key, &mut gateway.client_ca] {
+        let crl = gateway.client_crl.iter_mut();
+        for path in [&mut gateway.server_certificate, &mut gateway.server_key, &mut gateway.client_ca].into_iter().chain(crl) {
             *path = dir.join(&*path);
         }
         Ok(gateway)
+    }
+
+    /// The files for TLS.
+    #[must_use]
+    pub fn tls_files(&self) -> TlsFiles {
+        TlsFiles {
+            certificate: self.server_certificate.clone(),
+            key: self.server_key.clone(),
+            client_ca: self.client_ca.clone(),
+            client_crl: self.client_crl.clone(),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Who is at the other end: one exact name out of the client's certificate.
 
+use crate::tls::Trust;
 use chancery_channel::{NameError, Principal};
-use std::sync::Arc;
+use rustls::pki_types::CertificateDer;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
@@ -15,6 +17,16 @@ pub struct Peer(Arc<Known>);
 struct Known {
     identity: Result<Identity, IdentityError>,
     turns: Arc<Semaphore>,
+    standing: Option<Standing>,
+}
+
+/// Whether the certificate of a connection that stands is still trusted.
+#[derive(Debug)]
+struct Standing {
+    trust: Arc<Trust>,
+    chain: Vec<CertificateDer<'static>>,
+    /// For which generation of what is trusted it was judged, and how.
+    judged: Mutex<(u64, bool)>,
 }
 
 /// Whom a certificate names, and until when.
@@ -49,6 +61,11 @@ pub enum IdentityError {
     /// One that is not exact.
     #[error("the client certificate names no principal: {0}")]
     Name(NameError),
+    /// It was trusted when the connection was made.
+    #[error(
+        "the client certificate was revoked, or its CA is not trusted any more; if that is a mistake, have a new one made with chanceryd enroll"
+    )]
+    Revoked,
     /// It was valid when the connection was made.
     #[error("the client certificate expired while the connection stood; have a new one made with chanceryd enroll, and connect again")]
     Expired,
@@ -58,7 +75,20 @@ impl Peer {
     /// `turns` has a permit for each request of this principal that may be under way, on all its connections.
     #[must_use]
     pub fn new(identity: Result<Identity, IdentityError>, turns: Arc<Semaphore>) -> Self {
-        Self(Arc::new(Known { identity, turns }))
+        Self(Arc::new(Known { identity, turns, standing: None }))
+    }
+
+    /// The same, whose certificates are judged again whenever something else is trusted. `generation` is that of the handshake.
+    #[must_use]
+    pub fn on_trust(
+        identity: Result<Identity, IdentityError>,
+        turns: Arc<Semaphore>,
+        trust: Arc<Trust>,
+        chain: Vec<CertificateDer<'static>>,
+        generation: u64,
+    ) -> Self {
+        let standing = Standing { trust, chain, judged: Mutex::new((generation, true)) };
+        Self(Arc::new(Known { identity, turns, standing: Some(standing) }))
     }
 
     /// A permit for each request of this principal that may be under way.
@@ -74,9 +104,21 @@ impl Peer {
     pub fn principal(&self, now: SystemTime) -> Result<&Principal, IdentityError> {
         match &self.0.identity {
             Ok(identity) if now > identity.not_after => Err(IdentityError::Expired),
+            Ok(_) if self.0.standing.as_ref().is_some_and(|s| !s.holds()) => Err(IdentityError::Revoked),
             Ok(identity) => Ok(&identity.principal),
             Err(why) => Err(why.clone()),
         }
+    }
+}
+
+impl Standing {
+    fn holds(&self) -> bool {
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.trust.generation();
+        if judged.0 != generation {
+            *judged = (generation, self.trust.lets_in(&self.chain));
+        }
+        judged.1
     }
 }
 

@@ -4,14 +4,16 @@ use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
 use crate::keeper::{Keeper, KeeperError};
 use crate::link::{GreetingError, KeeperState, Link};
+use crate::reload::Reload;
 use crate::server::Server;
-use crate::tls::{self, TlsError};
+use crate::tls::{TlsError, Trust};
 use crate::witness::Witnesses;
 use chancery_channel::Ready;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -76,7 +78,7 @@ enum End {
 pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeError> {
     let config = Gateway::read(dir)?;
     let limits = &config.limits;
-    let tls = tls::server(&config.server_certificate, &config.server_key, &config.client_ca)?;
+    let trust = Arc::new(Trust::load(&config.tls_files())?);
     let mut signals = Signals::new().map_err(ServeError::Process)?;
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
     let socket = reserve(config.listen)?;
@@ -84,7 +86,7 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     let (keeper, channel) = Keeper::start(program, dir, unlock)?;
     let opened = tokio::select! {
         opened = Link::open(channel) => opened,
-        name = signals.next() => {
+        name = signals.end() => {
             tracing::info!(signal = name, "stopping before the keeper was ready");
             keeper.stop(limits.drain_timeout).await;
             return Ok(());
@@ -97,11 +99,11 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     let listen = |source| ServeError::Listen { address: config.listen, source };
     let listener = socket.listen(BACKLOG).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let server = start(listener, tls, &link, &ready, &config).await;
+    let server = start(listener, Arc::clone(&trust), &link, &ready, &config).await;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
     announce(address).map_err(ServeError::Process)?;
 
-    let end = until_told(&mut signals, &link).await;
+    let end = until_told(&mut signals, &link, &Reload { dir, running: &config, trust: &trust, link: &link }).await;
     drop(witnesses);
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
@@ -115,9 +117,9 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     }
 }
 
-async fn start(listener: TcpListener, tls: std::sync::Arc<rustls::ServerConfig>, link: &Link, ready: &Ready, config: &Gateway) -> Server {
+async fn start(listener: TcpListener, trust: Arc<Trust>, link: &Link, ready: &Ready, config: &Gateway) -> Server {
     tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
-    Server::start(listener, tls, link, ready, &config.limits).await
+    Server::start(listener, trust, link, ready, &config.limits).await
 }
 
 /// Takes the address without listening on it.
@@ -150,34 +152,61 @@ fn announce(address: SocketAddr) -> io::Result<()> {
     out.flush()
 }
 
-async fn until_told(signals: &mut Signals, link: &Link) -> End {
+async fn until_told(signals: &mut Signals, link: &Link, reload: &Reload<'_>) -> End {
     let mut keeper = link.keeper();
-    tokio::select! {
-        name = signals.next() => {
-            tracing::info!(signal = name, "stopping: requests under way go on, new ones are refused");
-            End::Signal
-        }
-        _ = keeper.wait_for(|state| *state == KeeperState::Gone) => {
-            tracing::error!("the keeper is gone");
-            End::KeeperGone
+    loop {
+        tokio::select! {
+            told = signals.next() => {
+                let Told::End(name) = told else {
+                    reload.run().await;
+                    continue;
+                };
+                tracing::info!(signal = name, "stopping: requests under way go on, new ones are refused");
+                return End::Signal;
+            }
+            _ = keeper.wait_for(|state| *state == KeeperState::Gone) => {
+                tracing::error!("the keeper is gone");
+                return End::KeeperGone;
+            }
         }
     }
+}
+
+/// What a signal says.
+enum Told {
+    End(&'static str),
+    Reload,
 }
 
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Told::End("SIGTERM"),
+            _ = self.interrupt.recv() => Told::End("SIGINT"),
+            _ = self.hangup.recv() => Told::Reload,
+        }
+    }
+
+    /// The name of one that says to end.
+    async fn end(&mut self) -> &'static str {
+        loop {
+            if let Told::End(name) = self.next().await {
+                return name;
+            }
         }
     }
 }

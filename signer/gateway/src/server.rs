@@ -5,18 +5,17 @@ use crate::config::Limits;
 use crate::health::{Health, Pulse};
 use crate::link::Link;
 use crate::services::{CallLimits, Keys, RequestLog, Signing, known_only, until};
+use crate::tls::Trust;
 use chancery_channel::Ready;
 use chancery_proto::v1::key_service_server::KeyServiceServer;
 use chancery_proto::v1::request_log_service_server::RequestLogServiceServer;
 use chancery_proto::v1::signing_service_server::SigningServiceServer;
-use rustls::ServerConfig;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport;
 use tonic::transport::server::Router;
@@ -38,7 +37,7 @@ pub struct Server {
 
 impl Server {
     /// Serves what comes to `listener`.
-    pub async fn start(listener: TcpListener, tls: Arc<ServerConfig>, link: &Link, ready: &Ready, limits: &Limits) -> Self {
+    pub async fn start(listener: TcpListener, trust: Arc<Trust>, link: &Link, ready: &Ready, limits: &Limits) -> Self {
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, ready).await;
         let (stopping, stopped) = watch::channel(false);
@@ -49,7 +48,7 @@ impl Server {
             in_flight_per_principal: count(limits.in_flight_per_principal),
             handshake_timeout: limits.handshake_timeout,
         };
-        let connections = accept(listener, TlsAcceptor::from(tls), accept_limits);
+        let connections = accept(listener, trust, accept_limits);
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(connections, until(stopped)));
         let following = {
             let (health, link) = (health.clone(), link.clone());

@@ -1,12 +1,14 @@
 //! TLS 1.3 with a client certificate, and nothing else.
 
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Why TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -32,35 +34,114 @@ pub enum TlsError {
     #[error("server certificate, server key and client CA cannot be used together")]
     Config(#[source] rustls::Error),
     /// The CA cannot be used.
-    #[error("the client CA cannot be used")]
+    #[error("the client CA cannot be used, or the list of revoked certificates is not one")]
     Verifier(#[source] rustls::server::VerifierBuilderError),
 }
 
-/// Makes the server's side of TLS out of three PEM files.
-///
-/// # Errors
-/// [`TlsError`] names the file.
-pub fn server(certificate: &Path, key: &Path, client_ca: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let provider = Arc::new(ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    for ca in certificates(client_ca)? {
-        roots.add(ca).map_err(TlsError::Config)?;
+/// The PEM files that TLS is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate, and those between it and its CA.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Who signs client certificates.
+    pub client_ca: PathBuf,
+    /// Lists of revoked client certificates; with one, a certificate whose CA has no list is refused too.
+    pub client_crl: Option<PathBuf>,
+}
+
+/// By what connections are made and judged. It can be replaced while connections stand, and they are judged anew then.
+#[derive(Debug)]
+pub struct Trust {
+    current: RwLock<Current>,
+    generation: AtomicU64,
+}
+
+#[derive(Debug, Clone)]
+struct Current {
+    config: Arc<ServerConfig>,
+    clients: Arc<dyn ClientCertVerifier>,
+}
+
+impl Trust {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file.
+    pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        Ok(Self { current: RwLock::new(read(files)?), generation: AtomicU64::new(0) })
     }
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().map_err(TlsError::Verifier)?;
-    let pem = |source| TlsError::Pem { path: key.to_owned(), what: "a private key", source };
-    let private = PrivateKeyDer::from_pem_file(key).map_err(pem)?;
+
+    /// Reads the files again. What was in force stays when one of them is wrong.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file.
+    pub fn reload(&self, files: &TlsFiles) -> Result<(), TlsError> {
+        let new = read(files)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+        // After the files, so that who sees the new number judges by the new files.
+        self.generation.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    /// For the next handshake.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.current().config)
+    }
+
+    /// Grows with each reload.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether a connection with this chain, the client's own certificate first, would be let in now.
+    #[must_use]
+    pub fn lets_in(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let Some((leaf, between)) = chain.split_first() else { return false };
+        self.current().clients.verify_client_cert(leaf, between, UnixTime::now()).is_ok()
+    }
+
+    fn current(&self) -> Current {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn read(files: &TlsFiles) -> Result<Current, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let clients = verifier(files, &provider)?;
+    let pem = |source| TlsError::Pem { path: files.key.clone(), what: "a private key", source };
+    let private = PrivateKeyDer::from_pem_file(&files.key).map_err(pem)?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(TlsError::Config)?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(certificates(certificate)?, private)
+        .with_client_cert_verifier(Arc::clone(&clients))
+        .with_single_cert(certificates(&files.certificate)?, private)
         .map_err(TlsError::Config)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     // A resumed session would not look at the client's certificate again: each connection proves its identity afresh.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    Ok(Current { config: Arc::new(config), clients })
+}
+
+fn verifier(files: &TlsFiles, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for ca in certificates(&files.client_ca)? {
+        roots.add(ca).map_err(TlsError::Config)?;
+    }
+    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    if let Some(path) = &files.client_crl {
+        let pem = |source| TlsError::Pem { path: path.clone(), what: "lists of revoked certificates", source };
+        let lists: Vec<_> = CertificateRevocationListDer::pem_file_iter(path).map_err(pem)?.collect::<Result<_, _>>().map_err(pem)?;
+        if lists.is_empty() {
+            return Err(pem(rustls::pki_types::pem::Error::NoItemsFound));
+        }
+        builder = builder.with_crls(lists).only_check_end_entity_revocation();
+    }
+    builder.build().map_err(TlsError::Verifier)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

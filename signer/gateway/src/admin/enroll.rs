@@ -1,6 +1,7 @@
 //! `chanceryd enroll`: a certificate and a profile for a principal.
 
 use super::files::{self, NewFiles};
+use super::revoke::{issued_dir, issued_name};
 use super::{AdminError, pki};
 use crate::config::Gateway;
 use crate::keeper;
@@ -110,6 +111,10 @@ pub fn enroll(
     };
     let text = toml::to_string(&profile).map_err(AdminError::Profile)?;
     let mut new = NewFiles::default();
+    // So that it can be revoked by the principal's name.
+    let copies = issued_dir(dir);
+    files::directory(&copies)?;
+    new.create(copies.join(issued_name(role, name, &certificate)?), certificate.as_bytes(), 0o644)?;
     let key = match key {
         Some(key) => {
             new.create(key_path.clone(), key.as_bytes(), 0o600)?;
@@ -133,7 +138,7 @@ fn ask_keeper(dir: &Path, program: &Path) -> Result<(Vec<PinnedKey>, String), Ad
     Ok((keys, vkey))
 }
 
-fn check_name(name: &str) -> Result<(), AdminError> {
+pub(super) fn check_name(name: &str) -> Result<(), AdminError> {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if !name.is_empty() && name.len() <= 64 && name.bytes().all(fits) && !name.starts_with('-') && !name.ends_with('-') {
         return Ok(());
@@ -146,7 +151,7 @@ fn check_name(name: &str) -> Result<(), AdminError> {
 }
 
 impl Role {
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Publisher => "publisher",
             Self::Auditor => "auditor",

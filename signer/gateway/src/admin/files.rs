@@ -5,6 +5,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// New files that stand or fall together: dropped before [`NewFiles::keep`], they are gone again.
 #[derive(Default)]
@@ -41,6 +42,16 @@ pub(super) fn directory(path: &Path) -> Result<(), AdminError> {
 
 /// Creates a file with these bytes and permission bits.
 pub(super) fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AdminError> {
+    let (parent, file) = staged(path, bytes, mode)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => File::open(parent).and_then(|d| d.sync_all()).map_err(failed(path, "made durable")),
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Err(AdminError::Exists { path: path.to_owned() }),
+        Err(e) => Err(failed(path, "written")(e.error)),
+    }
+}
+
+/// The bytes in a temporary file beside the place, and the directory of both.
+fn staged<'a>(path: &'a Path, bytes: &[u8], mode: u32) -> Result<(&'a Path, NamedTempFile), AdminError> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<_> {
         let mut file = tempfile::Builder::new().prefix(".tmp-").permissions(Permissions::from_mode(mode)).tempfile_in(parent)?;
@@ -48,12 +59,23 @@ pub(super) fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AdminEr
         file.as_file().sync_all()?;
         Ok(file)
     };
-    let file = write().map_err(failed(path, "written"))?;
-    match file.persist_noclobber(path) {
-        Ok(_) => File::open(parent).and_then(|d| d.sync_all()).map_err(failed(path, "made durable")),
-        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Err(AdminError::Exists { path: path.to_owned() }),
-        Err(e) => Err(failed(path, "written")(e.error)),
-    }
+    Ok((parent, write().map_err(failed(path, "written"))?))
+}
+
+/// Replaces a file, as a whole.
+pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AdminError> {
+    let (parent, file) = staged(path, bytes, mode)?;
+    file.persist(path).map_err(|e| failed(path, "written")(e.error))?;
+    File::open(parent).and_then(|d| d.sync_all()).map_err(failed(path, "made durable"))
+}
+
+/// The files of a directory; none when it is not there.
+pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>, AdminError> {
+    let entries = match fs::read_dir(directory) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed(directory, "read"))?,
+    };
+    entries.map(|entry| entry.map(|e| e.path()).map_err(failed(directory, "read"))).collect()
 }
 
 pub(super) fn read(path: &Path) -> Result<String, AdminError> {

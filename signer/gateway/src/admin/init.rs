@@ -56,10 +56,12 @@ pub fn init(dir: &Path, host: &NewHost, program: &Path, unlock: &Unlock) -> Resu
     files::directory(&pki_dir)?;
     let authority = pki::authority(first)?;
     let server = pki::server(&authority, &host.names)?;
+    let revoked = pki::Revocations::default().signed(&authority)?;
     let mut new = NewFiles::default();
     for (name, text, mode) in [
         ("ca.crt", &authority.certificate, 0o644),
         ("ca.key", &authority.key, 0o600),
+        ("clients.crl", &revoked, 0o644),
         ("server.crt", &server.certificate, 0o644),
         ("server.key", &server.key, 0o600),
     ] {

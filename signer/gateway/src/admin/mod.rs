@@ -1,12 +1,14 @@
-//! What an operator does on the key host: `init` and `enroll`.
+//! What an operator does on the key host: `init`, `enroll` and `revoke`.
 
 mod enroll;
 mod files;
 mod init;
 mod pki;
+mod revoke;
 
 pub use enroll::{Enrolment, Request, Role, enroll};
 pub use init::{Made, NewHost, init};
+pub use revoke::{Revocation, Revoked, revoke};
 
 use crate::config::ConfigError;
 use crate::keeper::KeeperError;
@@ -54,6 +56,32 @@ pub enum AdminError {
         given: String,
         /// What is allowed.
         allowed: &'static str,
+    },
+    /// No certificate in a file.
+    #[error("{} holds no certificate; name the client's profile, or the PEM file of its certificate", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate that was just made cannot be read.
+    #[error("the certificate that was made cannot be read; this is a fault, please report it")]
+    Unreadable,
+    /// There are no copies of certificates of a principal.
+    #[error("{} has no certificate of {name}; name the file with --certificate", directory.display())]
+    NotIssued {
+        /// Role and short name.
+        name: String,
+        /// Where copies stand.
+        directory: PathBuf,
+    },
+    /// The configuration names no list.
+    #[error("signer.toml names no list of revoked certificates; write client_crl = \"pki/clients.crl\" into its table [gateway]")]
+    NoList,
+    /// The list cannot be read.
+    #[error("{} is not a list of revoked certificates; restore it from a backup", path.display())]
+    List {
+        /// The file.
+        path: PathBuf,
     },
     /// The configuration was refused.
     #[error(transparent)]

@@ -3,12 +3,14 @@
 use super::AdminError;
 use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ED25519, RevokedCertParams, SanType, SerialNumber,
 };
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+use x509_parser::pem::Pem;
+use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const CA_DAYS: u32 = 3650;
@@ -25,7 +27,9 @@ pub(super) struct Pair {
 pub(super) fn authority(name: &str) -> Result<Pair, AdminError> {
     let key = new_key()?;
     let mut params = params(CA_DAYS);
-    params.distinguished_name.push(DnType::CommonName, format!("Chancery CA of {name}"));
+    // Lists of revoked certificates are found by the name of who signed them: an authority and its successor must not share one.
+    let mark: String = key.public_key_raw().iter().take(4).map(|b| format!("{b:02x}")).collect();
+    params.distinguished_name.push(DnType::CommonName, format!("Chancery CA of {name} {mark}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let certificate = params.self_signed(&key).map_err(AdminError::Certificate)?;
@@ -62,6 +66,67 @@ pub(super) fn client(authority: &Pair, principal: &str, days: u32) -> Result<Pai
     let key = new_key()?;
     let certificate = client_params(principal, days)?.signed_by(&key, &issuer(authority)?).map_err(AdminError::Certificate)?;
     Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// The serial number of a certificate.
+pub(super) fn serial(certificate: &str) -> Option<Vec<u8>> {
+    let (pem, _) = Pem::read(std::io::Cursor::new(certificate)).ok()?;
+    Some(pem.parse_x509().ok()?.raw_serial().to_vec())
+}
+
+/// Certificates that were revoked, by serial number and time.
+#[derive(Default)]
+pub(super) struct Revocations {
+    number: u64,
+    all: Vec<(Vec<u8>, SystemTime)>,
+}
+
+impl Revocations {
+    /// Reads a list.
+    pub(super) fn read(pem: &str) -> Result<Self, ()> {
+        let (pem, _) = Pem::read(std::io::Cursor::new(pem)).map_err(|_| ())?;
+        let (_, list) = CertificateRevocationList::from_der(&pem.contents).map_err(|_| ())?;
+        let number = list.crl_number().and_then(|n| n.to_u64_digits().first().copied()).unwrap_or(0);
+        let time = |seconds: i64| {
+            let since = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+            SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+        };
+        let all = list.iter_revoked_certificates().map(|c| (c.raw_serial().to_vec(), time(c.revocation_date.timestamp()))).collect();
+        Ok(Self { number, all })
+    }
+
+    /// Adds one, revoked now; whether it was not there.
+    pub(super) fn add(&mut self, serial: &[u8]) -> bool {
+        let is_new = !self.all.iter().any(|(s, _)| s == serial);
+        if is_new {
+            self.all.push((serial.to_vec(), SystemTime::now()));
+        }
+        is_new
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The list, signed, as PEM.
+    pub(super) fn signed(&self, authority: &Pair) -> Result<String, AdminError> {
+        let one = |(serial, time): &(Vec<u8>, SystemTime)| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(serial),
+            revocation_time: (*time).into(),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let now = params(CA_DAYS);
+        let list = CertificateRevocationListParams {
+            this_update: now.not_before,
+            next_update: now.not_after,
+            crl_number: SerialNumber::from(self.number.saturating_add(1)),
+            issuing_distribution_point: None,
+            revoked_certs: self.all.iter().map(one).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&issuer(authority)?).and_then(|list| list.pem()).map_err(AdminError::Certificate)
+    }
 }
 
 fn client_params(principal: &str, days: u32) -> Result<CertificateParams, AdminError> {

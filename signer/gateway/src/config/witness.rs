@@ -2,11 +2,11 @@
 //! to know.
 
 use super::value::{time, witness_url};
-use serde::{Deserialize, de};
+use serde::Deserialize;
 use std::time::Duration;
 
 /// The table `[witness]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Witness {
     mode: Mode,
@@ -15,7 +15,7 @@ pub struct Witness {
     pub interval: Duration,
     // How far signing may run ahead is for the keeper to see to.
     #[serde(default, rename = "max_unwitnessed")]
-    _max_unwitnessed: Option<de::IgnoredAny>,
+    _max_unwitnessed: Option<u64>,
     /// The witnesses.
     #[serde(default, rename = "server")]
     pub servers: Vec<WitnessServer>,

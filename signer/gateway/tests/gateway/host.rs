@@ -10,7 +10,7 @@ use chancery_proto::v1::{DeclaredContent, ListKeysRequest, Refusal, SignHeader, 
 use chanceryd::config::Limits;
 use chanceryd::link::Link;
 use chanceryd::server::Server;
-use chanceryd::tls;
+use chanceryd::tls::{TlsFiles, Trust};
 use prost::Message as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,12 +42,12 @@ impl Host {
         let dir = tempfile::tempdir().unwrap();
         authority.write(dir.path());
         let [ca, certificate, key] = ["ca.crt", "server.crt", "server.key"].map(|name| dir.path().join(name));
-        let tls = tls::server(&certificate, &key, &ca).unwrap();
+        let trust = Arc::new(Trust::load(&TlsFiles { certificate, key, client_ca: ca, client_crl: None }).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (keeper, channel) = FakeKeeper::start();
         let (link, ready) = Link::open(channel).await.unwrap();
-        let server = Server::start(listener, tls, &link, &ready, &limits).await;
+        let server = Server::start(listener, trust, &link, &ready, &limits).await;
         Self { address, authority, keeper, server }
     }
 

@@ -174,7 +174,7 @@ impl Player {
                 let leaves = (0..count).map(|n| Leaf(vec![u8::try_from(n).unwrap()])).collect();
                 self.answer(id, Answer::Entries(Entries { start, leaves })).await;
             }
-            ToKeeper::WitnessRequest { .. } | ToKeeper::WitnessAnswer { .. } => unreachable!("nobody cosigns here"),
+            ToKeeper::Reload { .. } | ToKeeper::WitnessRequest { .. } | ToKeeper::WitnessAnswer { .. } => unreachable!("nobody asks here"),
             ToKeeper::Sign { .. } | ToKeeper::Chunk { .. } | ToKeeper::Cancel { .. } => unreachable!(),
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let opened = open_log(&config, &keyring)?;
     drop(keyring);
     let limits = Limits { max_content: config.limits.max_content, spool: config.limits.spool, in_flight: config.limits.in_flight };
-    Ok(serve(socket, House { policy, keys, log: opened, limits })?)
+    Ok(serve(socket, House { policy, policy_file: config.policy, keys, log: opened, limits })?)
 }
 
 /// A Ctrl-C at a terminal, or a stop by systemd, goes to gateway and keeper alike. What is under way would be lost if the keeper heeded

@@ -105,17 +105,22 @@ pub(super) fn start(facts: &StartFacts, time: u64) -> Result<Vec<NewEntry>, Entr
     let mut salts = EntryMaker::salts(facts.keys.len().saturating_add(2))?;
     let mut begin = Leaf::event(Token::START, Decision::None, time);
     begin.policy = Some(facts.policy);
-    let mut policy = Leaf::event(Token::POLICY, Decision::None, time);
-    policy.policy = Some(facts.policy);
-    policy.reason = Some(Token::new("in-force")?);
     let dropped = facts.dropped_bytes.to_string();
     let values: [(&str, &[u8]); 2] = [("dropped-bytes", dropped.as_bytes()), ("version", env!("CARGO_PKG_VERSION").as_bytes())];
-    let mut entries = vec![event(begin, &values, &mut salts)?, event(policy, &[], &mut salts)?];
+    let mut entries = vec![event(begin, &values, &mut salts)?, policy(facts.policy, "in-force", time)?];
     for key in &facts.keys {
         let certificate = facts.certificates.iter().find(|(name, _)| *name == key.name).map(|(_, digest)| digest);
         entries.push(key_entry(key, certificate, facts.policy, time, &mut salts)?);
     }
     Ok(entries)
+}
+
+/// That a policy is in force, and why it is told.
+pub(super) fn policy(digest: [u8; 32], reason: &str, time: u64) -> Result<NewEntry, EntryError> {
+    let mut leaf = Leaf::event(Token::POLICY, Decision::None, time);
+    leaf.policy = Some(digest);
+    leaf.reason = Some(Token::new(reason)?);
+    Ok(NewEntry { leaf: leaf.to_bytes(), details: Vec::new() })
 }
 
 fn key_entry(

@@ -98,6 +98,16 @@ impl Recorder {
         }
     }
 
+    /// Records that another policy comes into force.
+    ///
+    /// # Errors
+    /// The text says why it could not be recorded; the policy must not come into force then.
+    pub fn policy_changed(&mut self, policy: [u8; 32], now_ms: u64) -> Result<(), String> {
+        let (time, _) = self.maker.time(now_ms);
+        let entry = entry::policy(policy, "reloaded", time).map_err(|e| chain(&e))?;
+        self.append(&[entry], true).map(drop)
+    }
+
     /// Records that the run ends in order, and closes the log.
     pub fn end(&mut self, now_ms: u64) {
         let (time, _) = self.maker.time(now_ms);

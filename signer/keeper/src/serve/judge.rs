@@ -6,15 +6,29 @@ use crate::policy::{self, Policy};
 use crate::prepare::prepare;
 use crate::record::{Outcome, Pending, Turned};
 use chancery_channel::SignRequest;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Everything that a decision depends on, apart from the request and the time.
 pub(crate) struct Judge {
-    pub(crate) policy: Policy,
-    pub(crate) keys: Arc<OpenKeys>,
+    policy: RwLock<Arc<Policy>>,
+    keys: Arc<OpenKeys>,
 }
 
 impl Judge {
+    pub(crate) fn new(policy: Policy, keys: Arc<OpenKeys>) -> Self {
+        Self { policy: RwLock::new(Arc::new(policy)), keys }
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Decides by another policy from now on. To be called once that is recorded.
+    pub(crate) fn replace(&self, policy: Policy) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
+
     /// Decides one request. Whatever comes out is recorded before anything else happens.
     pub(crate) fn judge(&self, call: u64, request: SignRequest, content: Content, now_ms: u64) -> Pending {
         Pending { call, outcome: self.outcome(request, content, now_ms) }
@@ -26,12 +40,13 @@ impl Judge {
             Err(unfit) => return Outcome::Refuse(Box::new(Turned::unfit(*unfit))),
         };
         let facts = self.keys.facts(&checked.request().key);
-        match policy::decide(&self.policy, checked, facts, now_ms) {
+        let policy = self.policy();
+        match policy::decide(&policy, checked, facts, now_ms) {
             Ok(permit) => match prepare(permit) {
                 Ok(prepared) => Outcome::Sign(Box::new(prepared)),
                 Err(fault) => Outcome::Fault(fault.to_string()),
             },
-            Err(denial) => Outcome::Refuse(Box::new(Turned::denied(denial, facts, self.policy.digest()))),
+            Err(denial) => Outcome::Refuse(Box::new(Turned::denied(denial, facts, policy.digest()))),
         }
     }
 }

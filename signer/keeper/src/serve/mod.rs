@@ -9,6 +9,7 @@ mod judge;
 mod line;
 mod outbox;
 mod reads;
+mod reload;
 mod spool;
 mod witness;
 
@@ -24,9 +25,11 @@ use judge::Judge;
 use line::Line;
 use outbox::Outbox;
 use reads::{Desk, Reads};
+use reload::Reload;
 use spool::{Spool, SpoolLimits};
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use witness::Relay;
@@ -46,6 +49,8 @@ pub struct Limits {
 pub struct House {
     /// The policy in force.
     pub policy: Policy,
+    /// The file that it is from.
+    pub policy_file: PathBuf,
     /// The open signing keys.
     pub keys: OpenKeys,
     /// The request log.
@@ -90,15 +95,17 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let keys = Arc::new(house.keys);
     let outbox = Arc::new(Outbox::new(socket.try_clone().map_err(ServeError::Start)?));
     let HouseLog { mut recorder, dropped_bytes, reader, vkey, witnesses } = house.log;
-    let desk = Desk { reader, keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), witnesses: witnesses.map(Relay::new) };
-    let (reads, reads_thread) = Reads::start(desk).map_err(ServeError::Start)?;
     let (heavy, heavy_work) = Heavy::new();
-    let judge = Arc::new(Judge { policy: house.policy, keys: Arc::clone(&keys) });
-    let facts = StartFacts { policy: judge.policy.digest(), keys: keys.descriptions(), certificates: keys.certificates(), dropped_bytes };
+    let judge = Arc::new(Judge::new(house.policy, Arc::clone(&keys)));
+    let facts = StartFacts { policy: judge.policy().digest(), keys: keys.descriptions(), certificates: keys.certificates(), dropped_bytes };
     recorder.begin(&facts, now_ms());
     let read_only = recorder.closed_because().map(str::to_owned);
     let finisher = Finisher { keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), heavy: heavy.clone() };
     let (line, threads) = Line::start(recorder, finisher, now_ms).map_err(ServeError::Start)?;
+    let reload =
+        Reload { file: house.policy_file, judge: Arc::clone(&judge), keys: Arc::clone(&keys), line: Arc::downgrade(&line), now_ms };
+    let desk = Desk { reader, keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), witnesses: witnesses.map(Relay::new), reload };
+    let (reads, reads_thread) = Reads::start(desk).map_err(ServeError::Start)?;
     let heavy_thread = heavy_work.start(Arc::clone(&judge), Arc::downgrade(&line), now_ms).map_err(ServeError::Start)?;
 
     let ready = Ready { log_vkey: vkey, keys: keys.descriptions(), read_only };

@@ -1,6 +1,7 @@
 //! Reads of keys and log. They may wait for a disk, so they have a thread of their own and never hold up a signature.
 
 use super::outbox::{Outbox, unrecorded};
+use super::reload::Reload;
 use super::witness::Relay;
 use crate::key::OpenKeys;
 use chancery_channel::{Answer, Body, Checkpoint, ConsistencyProof, Entries, Leaf, Refusal, RefusalKind, ToKeeper};
@@ -21,6 +22,7 @@ enum Read {
     Consistency { old: u64, new: u64 },
     Tile { path: String },
     Entries { start: u64, count: u32 },
+    Reload,
     WitnessRequest { witness: String },
     WitnessAnswer { witness: String, status: u16, content_type: String, body: Vec<u8> },
 }
@@ -48,6 +50,7 @@ impl Reads {
             ToKeeper::Consistency { id, old, new } => (id, Read::Consistency { old, new }),
             ToKeeper::Tile { id, path } => (id, Read::Tile { path }),
             ToKeeper::Entries { id, start, count } => (id, Read::Entries { start, count }),
+            ToKeeper::Reload { id } => (id, Read::Reload),
             ToKeeper::WitnessRequest { id, witness } => (id, Read::WitnessRequest { witness }),
             ToKeeper::WitnessAnswer { id, witness, status, content_type, body } => {
                 (id, Read::WitnessAnswer { witness, status, content_type, body: body.to_vec() })
@@ -67,6 +70,7 @@ pub(crate) struct Desk {
     pub(crate) keys: Arc<OpenKeys>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) witnesses: Option<Relay>,
+    pub(crate) reload: Reload,
 }
 
 impl Desk {
@@ -90,6 +94,7 @@ impl Desk {
                 let leaves = self.reader.entries(start, u64::from(count.min(ENTRIES_MAX))).map_err(|e| refused(&e))?;
                 Answer::Entries(Entries { start, leaves: leaves.into_iter().map(Leaf).collect() })
             }
+            Read::Reload => self.reload.run()?,
             Read::WitnessRequest { witness } => Answer::WitnessRequest(self.relay()?.request(&witness)?.map(Body)),
             Read::WitnessAnswer { witness, status, content_type, body } => {
                 let answer = WitnessAnswer { status, content_type: &content_type, body: &body };

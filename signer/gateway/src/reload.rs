@@ -1,0 +1,83 @@
+//! SIGHUP: certificates, revocations and policy are read again while requests go on. Each is built and checked as a whole before it
+//! replaces what was in force; one that is wrong is named, and changes nothing.
+
+use crate::config::Gateway;
+use crate::link::Link;
+use crate::tls::Trust;
+use chancery_channel::{Answer, ToKeeper};
+use std::error::Error;
+use std::path::Path;
+use tokio::time::timeout;
+
+/// What a reload reads and replaces.
+#[derive(Clone, Copy)]
+pub struct Reload<'a> {
+    /// The key host's directory.
+    pub dir: &'a Path,
+    /// The configuration that the process was started with.
+    pub running: &'a Gateway,
+    /// What connections are judged by.
+    pub trust: &'a Trust,
+    /// To the keeper, which has the policy.
+    pub link: &'a Link,
+}
+
+impl Reload<'_> {
+    /// Reads all again, and says what came of it in the log.
+    pub async fn run(&self) {
+        self.certificates();
+        self.policy().await;
+    }
+
+    fn certificates(&self) {
+        let config = match Gateway::read(self.dir) {
+            Ok(config) => config,
+            Err(error) => return tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force"),
+        };
+        let files = config.tls_files();
+        if let Err(error) = self.trust.reload(&files) {
+            return tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force");
+        }
+        tracing::info!(generation = self.trust.generation(), "reloaded: certificates and revocations");
+        let same_files = Gateway {
+            server_certificate: files.certificate,
+            server_key: files.key,
+            client_ca: files.client_ca,
+            client_crl: files.client_crl,
+            ..self.running.clone()
+        };
+        if config != same_files {
+            tracing::warn!("signer.toml has other settings than this process was started with; they take a restart");
+        }
+    }
+
+    async fn policy(&self) {
+        let asked = async { self.link.call(|id| ToKeeper::Reload { id })?.answer().await };
+        match timeout(self.running.limits.request_timeout, asked).await {
+            Ok(Ok(Answer::Reloaded { changed: true, policy })) => {
+                tracing::info!(sha256 = hex(&policy), "reloaded: the policy is another one now");
+            }
+            Ok(Ok(Answer::Reloaded { changed: false, .. })) => tracing::info!("reloaded: the policy is the same as before"),
+            // The keeper said why.
+            Ok(Ok(_)) => tracing::error!("not reloaded: the policy; the one before stays in force"),
+            Ok(Err(error)) => tracing::error!(%error, "not reloaded: the policy"),
+            Err(_) => tracing::error!("not reloaded: the policy; the keeper does not answer"),
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,45 @@
+//! Another policy, while requests go on.
+
+use super::judge::Judge;
+use super::line::Line;
+use super::outbox::unrecorded;
+use crate::key::OpenKeys;
+use crate::policy::Policy;
+use crate::text::{chain, hex};
+use chancery_channel::{Answer, Refusal, RefusalKind};
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+/// Puts the policy of a file in force.
+pub(crate) struct Reload {
+    pub(crate) file: PathBuf,
+    pub(crate) judge: Arc<Judge>,
+    pub(crate) keys: Arc<OpenKeys>,
+    pub(crate) line: Weak<Line>,
+    pub(crate) now_ms: fn() -> u64,
+}
+
+impl Reload {
+    /// Reads the file; if nothing is wrong with it, records that it is in force, and then decides by it.
+    pub(crate) fn run(&self) -> Result<Answer, Refusal> {
+        let refused = |why: String| {
+            tracing::error!(file = %self.file.display(), why, "the policy was not reloaded; the one before stays in force");
+            unrecorded(RefusalKind::Invalid, "policy-refused", why)
+        };
+        let text = std::fs::read_to_string(&self.file).map_err(|e| refused(format!("{} cannot be read: {e}", self.file.display())))?;
+        let policy = Policy::parse(&text, &self.file.display().to_string()).map_err(|e| refused(chain(&e)))?;
+        for warning in policy.warnings().iter().chain(&policy.check_keys(&self.keys.descriptions())) {
+            tracing::warn!("{warning}");
+        }
+        let digest = policy.digest();
+        if digest == self.judge.policy().digest() {
+            return Ok(Answer::Reloaded { policy: digest, changed: false });
+        }
+        let ending = || refused("the keeper is ending".to_owned());
+        let line = self.line.upgrade().ok_or_else(ending)?;
+        line.with_recorder(|recorder| recorder.policy_changed(digest, (self.now_ms)())).map_err(refused)?;
+        self.judge.replace(policy);
+        tracing::info!(sha256 = hex(&digest), "another policy is in force");
+        Ok(Answer::Reloaded { policy: digest, changed: true })
+    }
+}
