@@ -10,6 +10,7 @@ mod buffer;
 mod frame;
 mod message;
 mod names;
+mod stats;
 
 pub use buffer::ReadBuffer;
 pub use frame::{FrameError, MAX_FRAME, encode, split};
@@ -18,3 +19,4 @@ pub use message::{
     Payload, Ready, Refusal, RefusalKind, SignRequest, Signed, Statement, StatementSubject, ToKeeper,
 };
 pub use names::{KeyName, NameError, Namespace, Principal, RequestId, Subject};
+pub use stats::{BATCH_BOUNDS, STEP_BOUNDS, Stats, Tally, WitnessStats};

@@ -1,6 +1,7 @@
 //! The messages. `id` numbers a call on one channel; the answer carries the same number.
 
 use crate::names::{KeyName, Namespace, Principal, RequestId, Subject};
+use crate::stats::Stats;
 use chancery_formats::Construction;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,11 @@ pub enum ToKeeper<'a> {
         start: u64,
         /// How many at most; the answer may hold fewer.
         count: u32,
+    },
+    /// Asks for what the keeper counts.
+    Stats {
+        /// Number of the call.
+        id: u64,
     },
     /// Asks to read the policy again, and to put it in force if nothing is wrong with it.
     Reload {
@@ -289,6 +295,8 @@ pub enum Answer {
     Tile(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Public leaves.
     Entries(Entries),
+    /// What the keeper counts.
+    Stats(Box<Stats>),
     /// The policy was read again; it is in force and recorded.
     Reloaded {
         /// SHA-256 of the policy file.

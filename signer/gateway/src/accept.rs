@@ -3,6 +3,7 @@
 mod guests;
 
 use crate::identity::{Peer, identify};
+use crate::metrics::{Connected as Counted, Metrics};
 use crate::tls::Trust;
 use guests::{Guest, Guests};
 use std::io;
@@ -43,6 +44,7 @@ pub struct Connection {
     peer: Peer,
     _place: OwnedSemaphorePermit,
     _guest: Guest,
+    _counted: Counted,
 }
 
 /// What each handshake needs.
@@ -51,14 +53,25 @@ struct Door {
     trust: Arc<Trust>,
     timeout: Duration,
     guests: Guests,
+    metrics: Arc<Metrics>,
     ready: mpsc::Sender<io::Result<Connection>>,
 }
 
 /// Accepts until the receiving end is dropped.
-pub fn accept(listener: TcpListener, trust: Arc<Trust>, limits: AcceptLimits) -> ReceiverStream<io::Result<Connection>> {
+pub fn accept(
+    listener: TcpListener,
+    trust: Arc<Trust>,
+    metrics: Arc<Metrics>,
+    limits: AcceptLimits,
+) -> ReceiverStream<io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(READY);
-    let door =
-        Door { trust, timeout: limits.handshake_timeout, guests: Guests::new(limits.per_principal, limits.in_flight_per_principal), ready };
+    let door = Door {
+        trust,
+        timeout: limits.handshake_timeout,
+        guests: Guests::new(limits.per_principal, limits.in_flight_per_principal),
+        metrics,
+        ready,
+    };
     tokio::spawn(keep_door(listener, door, limits.connections));
     ReceiverStream::new(connections)
 }
@@ -97,8 +110,14 @@ impl Door {
         let acceptor = TlsAcceptor::from(self.trust.config());
         let stream = match tokio::time::timeout(self.timeout, acceptor.accept(tcp)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return tracing::info!(%address, %error, "a handshake failed"),
-            Err(_) => return tracing::info!(%address, "a handshake took too long"),
+            Ok(Err(error)) => {
+                self.metrics.turned_away("handshake-failed");
+                return tracing::info!(%address, %error, "a handshake failed");
+            }
+            Err(_) => {
+                self.metrics.turned_away("handshake-timeout");
+                return tracing::info!(%address, "a handshake took too long");
+            }
         };
         let chain: Vec<_> = stream.get_ref().1.peer_certificates().unwrap_or_default().iter().map(|c| c.clone().into_owned()).collect();
         let identity = identify(chain.first().map_or(&[], |leaf| leaf));
@@ -110,12 +129,13 @@ impl Door {
             }
         };
         let Some(guest) = self.guests.enter(name) else {
+            self.metrics.turned_away("connections-per-principal");
             return tracing::warn!(%address, principal = name, "closed: this principal has connections_per_principal connections already");
         };
         tracing::debug!(%address, principal = name, "connected");
         let peer = Peer::on_trust(identity, guest.turns(), self.trust, chain, generation);
         // The receiver is gone when the gateway stops.
-        drop(self.ready.send(Ok(Connection { stream, peer, _place: place, _guest: guest })).await);
+        drop(self.ready.send(Ok(Connection { stream, peer, _place: place, _guest: guest, _counted: self.metrics.connected() })).await);
     }
 }
 
@@ -188,7 +208,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let limits =
             AcceptLimits { connections: 1, per_principal: 1, in_flight_per_principal: 1, handshake_timeout: Duration::from_secs(20) };
-        let mut connections = accept(listener, Arc::new(trust), limits);
+        let ready = chancery_channel::Ready { log_vkey: String::new(), keys: Vec::new(), read_only: None };
+        let mut connections = accept(listener, Arc::new(trust), Arc::new(Metrics::new(&ready)), limits);
         let tcp = TcpStream::connect(address).await.unwrap();
         let connecting = TlsConnector::from(Arc::new(client)).connect(ServerName::try_from("localhost").unwrap(), tcp);
         let (connected, accepted) = tokio::join!(connecting, connections.next());

@@ -13,7 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use value::{count, endpoints, size, time, trust_domain};
+use value::{count, endpoints, loopback, size, time, trust_domain};
 
 pub use witness::{Witness, WitnessServer};
 
@@ -59,6 +59,7 @@ struct File {
     #[serde(rename = "keeper")]
     _keeper: de::IgnoredAny,
     witness: Option<Witness>,
+    metrics: Option<MetricsTable>,
 }
 
 /// The table `[gateway]`.
@@ -87,6 +88,17 @@ pub struct Gateway {
     /// The table `[witness]`, if it names anybody to be asked.
     #[serde(skip)]
     pub witness: Option<Witness>,
+    /// Where metrics are to be had on this machine, from the table `[metrics]`.
+    #[serde(skip)]
+    pub metrics: Option<SocketAddr>,
+}
+
+/// The table `[metrics]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricsTable {
+    #[serde(deserialize_with = "loopback")]
+    listen: SocketAddr,
 }
 
 /// The table `[gateway.limits]`. Sizes are written as `"16 MiB"`, times as `"10 s"`.
@@ -188,6 +200,7 @@ impl Gateway {
 
 fn parse(path: &Path, text: &str) -> Result<Gateway, ConfigError> {
     let file: Result<File, _> = toml::from_str(text);
-    let with_witness = |file: File| Gateway { witness: file.witness.filter(Witness::is_on), ..file.gateway };
+    let with_witness =
+        |file: File| Gateway { witness: file.witness.filter(Witness::is_on), metrics: file.metrics.map(|m| m.listen), ..file.gateway };
     file.map(with_witness).map_err(|error| fault::report(path, text, &error))
 }

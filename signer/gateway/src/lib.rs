@@ -12,6 +12,7 @@ pub mod health;
 pub mod identity;
 pub mod keeper;
 pub mod link;
+pub mod metrics;
 pub mod reload;
 pub mod serve;
 pub mod server;

@@ -3,6 +3,7 @@
 
 use crate::config::Gateway;
 use crate::link::Link;
+use crate::metrics::Metrics;
 use crate::tls::Trust;
 use chancery_channel::{Answer, ToKeeper};
 use std::error::Error;
@@ -18,6 +19,8 @@ pub struct Reload<'a> {
     pub running: &'a Gateway,
     /// What connections are judged by.
     pub trust: &'a Trust,
+    /// What is counted.
+    pub metrics: &'a Metrics,
     /// To the keeper, which has the policy.
     pub link: &'a Link,
 }
@@ -25,18 +28,24 @@ pub struct Reload<'a> {
 impl Reload<'_> {
     /// Reads all again, and says what came of it in the log.
     pub async fn run(&self) {
-        self.certificates();
-        self.policy().await;
+        let done = self.certificates();
+        self.metrics.reloaded("certificates", done);
+        let done = self.policy().await;
+        self.metrics.reloaded("policy", done);
     }
 
-    fn certificates(&self) {
+    fn certificates(&self) -> bool {
         let config = match Gateway::read(self.dir) {
             Ok(config) => config,
-            Err(error) => return tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force"),
+            Err(error) => {
+                tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force");
+                return false;
+            }
         };
         let files = config.tls_files();
         if let Err(error) = self.trust.reload(&files) {
-            return tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force");
+            tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force");
+            return false;
         }
         tracing::info!(generation = self.trust.generation(), "reloaded: certificates and revocations");
         let same_files = Gateway {
@@ -49,11 +58,14 @@ impl Reload<'_> {
         if config != same_files {
             tracing::warn!("signer.toml has other settings than this process was started with; they take a restart");
         }
+        true
     }
 
-    async fn policy(&self) {
+    async fn policy(&self) -> bool {
         let asked = async { self.link.call(|id| ToKeeper::Reload { id })?.answer().await };
-        match timeout(self.running.limits.request_timeout, asked).await {
+        let answer = timeout(self.running.limits.request_timeout, asked).await;
+        let done = matches!(answer, Ok(Ok(Answer::Reloaded { .. })));
+        match answer {
             Ok(Ok(Answer::Reloaded { changed: true, policy })) => {
                 tracing::info!(sha256 = hex(&policy), "reloaded: the policy is another one now");
             }
@@ -63,6 +75,7 @@ impl Reload<'_> {
             Ok(Err(error)) => tracing::error!(%error, "not reloaded: the policy"),
             Err(_) => tracing::error!("not reloaded: the policy; the keeper does not answer"),
         }
+        done
     }
 }
 

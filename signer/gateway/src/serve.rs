@@ -4,6 +4,7 @@ use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
 use crate::keeper::{Keeper, KeeperError};
 use crate::link::{GreetingError, KeeperState, Link};
+use crate::metrics::{Exporter, Metrics, Scraped};
 use crate::reload::Reload;
 use crate::server::Server;
 use crate::tls::{TlsError, Trust};
@@ -52,6 +53,15 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// Metrics cannot be offered.
+    #[error("cannot listen on {address} for metrics; choose another address in the table [metrics] of signer.toml")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A signal handler or standard output is not to be had.
     #[error("the process cannot be set up")]
     Process(#[source] io::Error),
@@ -82,6 +92,10 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     let mut signals = Signals::new().map_err(ServeError::Process)?;
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
     let socket = reserve(config.listen)?;
+    let exporter = match config.metrics {
+        Some(address) => Some(Exporter::bind(address).await.map_err(|source| ServeError::Metrics { address, source })?),
+        None => None,
+    };
     make_room_for(limits.connections);
     let (keeper, channel) = Keeper::start(program, dir, unlock)?;
     let opened = tokio::select! {
@@ -99,11 +113,14 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     let listen = |source| ServeError::Listen { address: config.listen, source };
     let listener = socket.listen(BACKLOG).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let server = start(listener, Arc::clone(&trust), &link, &ready, &config).await;
+    let metrics = Arc::new(Metrics::new(&ready));
+    let server = start(listener, Arc::clone(&trust), &metrics, &link, &ready, &config).await;
+    let scraped = Scraped { metrics: Arc::clone(&metrics), trust: Arc::clone(&trust), link: link.clone() };
+    let _exporting = exporter.map(|exporter| exporter.start(scraped));
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
     announce(address).map_err(ServeError::Process)?;
 
-    let end = until_told(&mut signals, &link, &Reload { dir, running: &config, trust: &trust, link: &link }).await;
+    let end = until_told(&mut signals, &link, &Reload { dir, running: &config, trust: &trust, metrics: &metrics, link: &link }).await;
     drop(witnesses);
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
@@ -117,9 +134,9 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     }
 }
 
-async fn start(listener: TcpListener, trust: Arc<Trust>, link: &Link, ready: &Ready, config: &Gateway) -> Server {
+async fn start(listener: TcpListener, trust: Arc<Trust>, metrics: &Arc<Metrics>, link: &Link, ready: &Ready, config: &Gateway) -> Server {
     tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
-    Server::start(listener, trust, link, ready, &config.limits).await
+    Server::start(listener, trust, metrics, link, ready, &config.limits).await
 }
 
 /// Takes the address without listening on it.

@@ -4,6 +4,7 @@ use crate::accept::{AcceptLimits, accept};
 use crate::config::Limits;
 use crate::health::{Health, Pulse};
 use crate::link::Link;
+use crate::metrics::Metrics;
 use crate::services::{CallLimits, Keys, RequestLog, Signing, known_only, until};
 use crate::tls::Trust;
 use chancery_channel::Ready;
@@ -37,18 +38,25 @@ pub struct Server {
 
 impl Server {
     /// Serves what comes to `listener`.
-    pub async fn start(listener: TcpListener, trust: Arc<Trust>, link: &Link, ready: &Ready, limits: &Limits) -> Self {
+    pub async fn start(
+        listener: TcpListener,
+        trust: Arc<Trust>,
+        metrics: &Arc<Metrics>,
+        link: &Link,
+        ready: &Ready,
+        limits: &Limits,
+    ) -> Self {
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, ready).await;
         let (stopping, stopped) = watch::channel(false);
-        let router = router(limits, link, stopped.clone()).add_service(InterceptedService::new(health_service, known_only));
+        let router = router(limits, link, metrics, stopped.clone()).add_service(InterceptedService::new(health_service, known_only));
         let accept_limits = AcceptLimits {
             connections: count(limits.connections),
             per_principal: count(limits.connections_per_principal),
             in_flight_per_principal: count(limits.in_flight_per_principal),
             handshake_timeout: limits.handshake_timeout,
         };
-        let connections = accept(listener, trust, accept_limits);
+        let connections = accept(listener, trust, Arc::clone(metrics), accept_limits);
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(connections, until(stopped)));
         let following = {
             let (health, link) = (health.clone(), link.clone());
@@ -82,7 +90,7 @@ impl Server {
     }
 }
 
-fn router(limits: &Limits, link: &Link, stopping: watch::Receiver<bool>) -> Router {
+fn router(limits: &Limits, link: &Link, metrics: &Arc<Metrics>, stopping: watch::Receiver<bool>) -> Router {
     let calls = CallLimits {
         max_content: limits.max_content,
         request_timeout: limits.request_timeout,
@@ -90,7 +98,7 @@ fn router(limits: &Limits, link: &Link, stopping: watch::Receiver<bool>) -> Rout
         batch_in_flight: limits.batch_in_flight,
     };
     let message = usize::try_from(limits.max_message).unwrap_or(usize::MAX);
-    let signing = Signing::new(link.clone(), calls, count(limits.in_flight), stopping);
+    let signing = Signing::new(link.clone(), calls, count(limits.in_flight), stopping, Arc::clone(metrics));
     let keys = Keys::new(link.clone(), limits.request_timeout);
     let log = RequestLog::new(link.clone(), limits.request_timeout);
     transport::Server::builder()

@@ -9,6 +9,7 @@ use rustls::{RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Why TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,8 @@ pub struct Trust {
 struct Current {
     config: Arc<ServerConfig>,
     clients: Arc<dyn ClientCertVerifier>,
+    /// When the server's certificate and the first client CA to end do so, in seconds since 1970.
+    ends: [(&'static str, i64); 2],
 }
 
 impl Trust {
@@ -104,6 +107,12 @@ impl Trust {
         self.current().clients.verify_client_cert(leaf, between, UnixTime::now()).is_ok()
     }
 
+    /// When the server's certificate ends, and the first of the client CAs, in seconds since 1970.
+    #[must_use]
+    pub fn expiries(&self) -> [(&'static str, i64); 2] {
+        self.current().ends
+    }
+
     fn current(&self) -> Current {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -114,17 +123,19 @@ fn read(files: &TlsFiles) -> Result<Current, TlsError> {
     let clients = verifier(files, &provider)?;
     let pem = |source| TlsError::Pem { path: files.key.clone(), what: "a private key", source };
     let private = PrivateKeyDer::from_pem_file(&files.key).map_err(pem)?;
+    let chain = certificates(&files.certificate)?;
+    let ends = [("server_certificate", end(chain.get(..1).unwrap_or_default())), ("client_ca", end(&certificates(&files.client_ca)?))];
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(TlsError::Config)?
         .with_client_cert_verifier(Arc::clone(&clients))
-        .with_single_cert(certificates(&files.certificate)?, private)
+        .with_single_cert(chain, private)
         .map_err(TlsError::Config)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     // A resumed session would not look at the client's certificate again: each connection proves its identity afresh.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Current { config: Arc::new(config), clients })
+    Ok(Current { config: Arc::new(config), clients, ends })
 }
 
 fn verifier(files: &TlsFiles, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
@@ -142,6 +153,12 @@ fn verifier(files: &TlsFiles, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn 
         builder = builder.with_crls(lists).only_check_end_entity_revocation();
     }
     builder.build().map_err(TlsError::Verifier)
+}
+
+/// When the first of these ends; what cannot be read has ended.
+fn end(certificates: &[CertificateDer<'_>]) -> i64 {
+    let one = |der: &CertificateDer<'_>| X509Certificate::from_der(der).map_or(0, |(_, c)| c.validity().not_after.timestamp());
+    certificates.iter().map(one).min().unwrap_or(0)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

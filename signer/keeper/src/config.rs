@@ -92,7 +92,7 @@ impl Config {
     fn parse(text: &str, file_name: &str, dir: &Path) -> Result<Self, Findings> {
         let (mut sheet, table) = Sheet::read(file_name, text);
         // The gateway reads its own table, as strictly.
-        let meant = sheet.known_fields(&table, "the configuration has", &["gateway", "keeper", "witness"], &[]);
+        let meant = sheet.known_fields(&table, "the configuration has", &["gateway", "keeper", "metrics", "witness"], &[]);
         let keeper = sheet.table(&table, "keeper");
         if !table.contains_key("keeper") && !meant.contains(&"keeper") {
             sheet.error(0..0, "the table [keeper] is missing", "write [keeper] and, below it, origin = \"signer.example/requests\"");

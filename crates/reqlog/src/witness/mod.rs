@@ -200,6 +200,11 @@ impl Witnesses {
         self.all.iter().find(|w| w.key.to_string() == vkey)?.newest
     }
 
+    /// All witnesses by name, with what each cosigned last.
+    pub fn all(&self) -> impl Iterator<Item = (&str, Option<Cosigned>)> {
+        self.all.iter().map(|w| (w.key.name(), w.newest))
+    }
+
     /// Whether the witness was asked and the answer has not come.
     #[must_use]
     pub fn is_awaited(&self, vkey: &str) -> bool {

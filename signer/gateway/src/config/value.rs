@@ -2,6 +2,7 @@
 
 use chancery_channel::Principal;
 use serde::{Deserialize, Deserializer, de::Error as _};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A number of bytes, such as `"16 MiB"`.
@@ -34,6 +35,16 @@ pub(super) fn endpoints<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, 
         Ok(urls)
     } else {
         Err(D::Error::custom("write at least one endpoint, each as \"https://HOST:PORT\""))
+    }
+}
+
+/// An address that only this machine reaches.
+pub(super) fn loopback<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
+    let address = SocketAddr::deserialize(d)?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err(D::Error::custom("write an address of this machine alone, such as \"127.0.0.1:9464\": metrics are not encrypted"))
     }
 }
 

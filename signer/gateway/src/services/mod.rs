@@ -10,6 +10,7 @@ pub use log::RequestLog;
 
 use crate::identity::{IdentityError, Peer};
 use crate::link::{Link, LinkError};
+use crate::metrics::Metrics;
 use crate::wire;
 use chancery_channel::{Answer, Principal, Refusal, RefusalKind, RequestId, ToKeeper};
 use chancery_proto::v1::signing_service_server::SigningService;
@@ -42,6 +43,7 @@ pub struct Signing {
     /// Of all clients together; whoever waits for a turn gets it in order.
     in_flight: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
+    metrics: Arc<Metrics>,
 }
 
 /// The place of one request among those under way; given back when it is answered.
@@ -54,8 +56,8 @@ impl Signing {
     /// At most `in_flight` requests of all clients together are under way at once. Once `stopping` says true, no batch stream is read
     /// any further.
     #[must_use]
-    pub fn new(link: Link, limits: CallLimits, in_flight: usize, stopping: watch::Receiver<bool>) -> Self {
-        Self { link, limits, in_flight: Arc::new(Semaphore::new(in_flight)), stopping }
+    pub fn new(link: Link, limits: CallLimits, in_flight: usize, stopping: watch::Receiver<bool>, metrics: Arc<Metrics>) -> Self {
+        Self { link, limits, in_flight: Arc::new(Semaphore::new(in_flight)), stopping, metrics }
     }
 
     /// Waits until one more request of this client may be under way.
@@ -67,7 +69,7 @@ impl Signing {
 
     async fn sign_one(&self, peer: &Peer, principal: Principal, parts: Streaming<SignRequest>) -> Result<SignResponse, Status> {
         let _turn = self.turn(peer).await;
-        sign::sign(&self.link, &self.limits, principal, parts).await.map(wire::signed)
+        sign::sign(&self.link, &self.metrics, &self.limits, principal, parts).await.map(wire::signed)
     }
 }
 

@@ -1,11 +1,13 @@
 //! One thing to be signed, with its content in chunks.
 
 use super::{CallLimits, unanswered, unexpected};
-use crate::link::{Call, Link};
+use crate::link::{Call, Link, LinkError};
+use crate::metrics::{Metrics, Underway};
 use crate::wire;
 use chancery_channel::{Answer, Payload, Principal, Refusal, RefusalKind, RequestId, Signed, ToKeeper};
 use chancery_proto::v1::SignRequest;
 use chancery_proto::v1::sign_request::Part;
+use std::sync::Arc;
 use tonic::{Status, Streaming};
 
 /// Asks the keeper for one signature.
@@ -14,22 +16,31 @@ use tonic::{Status, Streaming};
 /// The status that the client gets.
 pub(super) async fn sign(
     link: &Link,
+    metrics: &Arc<Metrics>,
     limits: &CallLimits,
     principal: Principal,
     mut parts: Streaming<SignRequest>,
 ) -> Result<Signed, Status> {
-    let header = match next(limits, &mut parts).await? {
-        Some(Part::Header(header)) => header,
-        Some(Part::Chunk(_)) | None => return Err(invalid("header-missing", "the first message must be a header")),
+    let request = match next(limits, &mut parts).await? {
+        Some(Part::Header(header)) => wire::request(principal, header)
+            .map_err(|e| invalid("malformed-request", &e.to_string()))
+            .inspect_err(|_| metrics.malformed())?,
+        Some(Part::Chunk(_)) | None => {
+            metrics.malformed();
+            return Err(invalid("header-missing", "the first message must be a header"));
+        }
     };
-    let request = wire::request(principal, header).map_err(|e| invalid("malformed-request", &e.to_string()))?;
+    let underway = metrics.begin(&request);
     let content = match request.payload {
-        Payload::Content { len, .. } if len > limits.max_content => return Err(wire::status(too_large(len, limits.max_content))),
+        Payload::Content { len, .. } if len > limits.max_content => {
+            underway.refused("content-too-large");
+            return Err(wire::status(too_large(len, limits.max_content)));
+        }
         Payload::Content { len, .. } => Some(len),
         Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => None,
     };
     let request_id = request.request_id;
-    let outcome = ask(link, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request }).await;
+    let outcome = ask(link, underway, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request }).await;
     match &outcome {
         Ok(signed) => tracing::debug!(%request_id, entry = signed.entry_index, "signed"),
         Err(status) => tracing::debug!(%request_id, code = ?status.code(), "not signed"),
@@ -39,6 +50,7 @@ pub(super) async fn sign(
 
 async fn ask<'a>(
     link: &Link,
+    underway: Underway,
     limits: &CallLimits,
     request_id: RequestId,
     content: Option<u64>,
@@ -52,9 +64,10 @@ async fn ask<'a>(
     };
     let answer = match early {
         Some(answer) => answer,
-        None => call.answer().await.map_err(|e| wire::status(unanswered(&e)))?,
+        None => call.answer().await,
     };
-    match answer {
+    underway.answered(&answer);
+    match answer.map_err(|e| wire::status(unanswered(&e)))? {
         Answer::Signed(signed) => Ok(signed),
         other => Err(wire::status(unexpected(other, Some(request_id)))),
     }
@@ -67,12 +80,12 @@ async fn forward(
     call: &mut Call,
     declared: u64,
     parts: &mut Streaming<SignRequest>,
-) -> Result<Option<Answer>, Status> {
+) -> Result<Option<Result<Answer, LinkError>>, Status> {
     let mut have: u64 = 0;
     loop {
         let part = tokio::select! {
             biased;
-            early = call.answer() => return early.map(Some).map_err(|e| wire::status(unanswered(&e))),
+            early = call.answer() => return Ok(Some(early)),
             part = next(limits, parts) => part?,
         };
         let chunk = match part {

@@ -122,11 +122,24 @@ impl Reader {
         let SignBatchRequest { number, header, content } = request;
         let header = header.ok_or_else(|| invalid("header-missing", "a request of a batch has a header"))?;
         let principal = self.peer.principal(SystemTime::now()).map_err(|why| invalid("certificate-expired", &why.to_string()))?;
-        let asked = wire::request(principal.clone(), header).map_err(|e| invalid("malformed-request", &e.to_string()))?;
-        let content = check_content(&self.signing.limits, &asked.payload, &content)?;
+        let metrics = &self.signing.metrics;
+        let malformed = |e| {
+            metrics.malformed();
+            invalid("malformed-request", &wire::WireError::to_string(&e))
+        };
+        let asked = wire::request(principal.clone(), header).map_err(malformed)?;
+        let underway = metrics.begin(&asked);
+        let content = match check_content(&self.signing.limits, &asked.payload, &content) {
+            Ok(content) => content,
+            Err(refusal) => {
+                underway.refused(&refusal.reason);
+                return Err(refusal);
+            }
+        };
         let request_id = asked.request_id;
         let sender = self.sender.clone();
         let take = move |answer| {
+            underway.answered(&answer);
             // The client may be gone.
             drop(sender.send(Ok(Answered { number, request_id: Some(request_id), answer })));
             drop(turn);

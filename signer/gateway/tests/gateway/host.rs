@@ -9,6 +9,7 @@ use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use chancery_proto::v1::{DeclaredContent, ListKeysRequest, Refusal, SignHeader, SignRequest, SshsigDigest};
 use chanceryd::config::Limits;
 use chanceryd::link::Link;
+use chanceryd::metrics::Metrics;
 use chanceryd::server::Server;
 use chanceryd::tls::{TlsFiles, Trust};
 use prost::Message as _;
@@ -47,7 +48,7 @@ impl Host {
         let address = listener.local_addr().unwrap();
         let (keeper, channel) = FakeKeeper::start();
         let (link, ready) = Link::open(channel).await.unwrap();
-        let server = Server::start(listener, trust, &link, &ready, &limits).await;
+        let server = Server::start(listener, trust, &Arc::new(Metrics::new(&ready)), &link, &ready, &limits).await;
         Self { address, authority, keeper, server }
     }
 

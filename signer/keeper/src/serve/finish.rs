@@ -1,6 +1,7 @@
 //! From what is recorded to the answer: sign, frame, attach the receipt.
 
 use super::heavy::Heavy;
+use super::meter::Meter;
 use super::outbox::{Outbox, put, unrecorded};
 use crate::key::{OpenKeys, sign};
 use crate::prepare::Prepared;
@@ -14,11 +15,19 @@ pub(crate) struct Finisher {
     pub(crate) keys: Arc<OpenKeys>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) heavy: Heavy,
+    pub(crate) meter: Arc<Meter>,
 }
 
 impl Finisher {
     /// Answers what is recorded, in one write; large content is signed elsewhere, so that nobody waits for it.
     pub(crate) fn finish(&self, done: Vec<Done>) {
+        let out = self.meter.sign.time(|| self.answers(done));
+        if !out.is_empty() {
+            self.outbox.write(&out);
+        }
+    }
+
+    fn answers(&self, done: Vec<Done>) -> Vec<u8> {
         let mut out = Vec::new();
         for d in done {
             match d {
@@ -29,9 +38,7 @@ impl Finisher {
                 Done::Refuse { call, refusal } => put(call, Answer::Refused(refusal), &mut out),
             }
         }
-        if !out.is_empty() {
-            self.outbox.write(&out);
-        }
+        out
     }
 
     pub(crate) fn tell_read_only(&self, why: &str) {

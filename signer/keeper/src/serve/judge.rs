@@ -1,5 +1,6 @@
 //! From a request to what is to be recorded: content, policy, prepare.
 
+use super::meter::Meter;
 use crate::content::{self, Content};
 use crate::key::OpenKeys;
 use crate::policy::{self, Policy};
@@ -12,11 +13,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub(crate) struct Judge {
     policy: RwLock<Arc<Policy>>,
     keys: Arc<OpenKeys>,
+    meter: Arc<Meter>,
 }
 
 impl Judge {
-    pub(crate) fn new(policy: Policy, keys: Arc<OpenKeys>) -> Self {
-        Self { policy: RwLock::new(Arc::new(policy)), keys }
+    pub(crate) fn new(policy: Policy, keys: Arc<OpenKeys>, meter: Arc<Meter>) -> Self {
+        Self { policy: RwLock::new(Arc::new(policy)), keys, meter }
     }
 
     /// The policy in force.
@@ -31,7 +33,7 @@ impl Judge {
 
     /// Decides one request. Whatever comes out is recorded before anything else happens.
     pub(crate) fn judge(&self, call: u64, request: SignRequest, content: Content, now_ms: u64) -> Pending {
-        Pending { call, outcome: self.outcome(request, content, now_ms) }
+        Pending { call, outcome: self.meter.decide.time(|| self.outcome(request, content, now_ms)) }
     }
 
     fn outcome(&self, request: SignRequest, content: Content, now_ms: u64) -> Outcome {

@@ -71,7 +71,9 @@ impl Line {
     /// Records a batch, and tells the gateway once when the log cannot be written any more: its health must not stay green.
     fn record(&self, recorder: &mut Recorder, batch: Vec<Pending>) -> Vec<Done> {
         let was_open = recorder.closed_because().is_none();
-        let done = recorder.record(batch, (self.now_ms)());
+        let meter = &self.finisher.meter;
+        meter.batch_of(batch.len());
+        let done = meter.record.time(|| recorder.record(batch, (self.now_ms)()));
         if let (true, Some(why)) = (was_open, recorder.closed_because()) {
             self.finisher.tell_read_only(why);
         }

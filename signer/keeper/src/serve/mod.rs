@@ -7,6 +7,7 @@ mod heavy;
 mod intake;
 mod judge;
 mod line;
+mod meter;
 mod outbox;
 mod reads;
 mod reload;
@@ -23,6 +24,7 @@ use heavy::Heavy;
 use intake::{Intake, IntakeError};
 use judge::Judge;
 use line::Line;
+use meter::Meter;
 use outbox::Outbox;
 use reads::{Desk, Reads};
 use reload::Reload;
@@ -96,15 +98,16 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let outbox = Arc::new(Outbox::new(socket.try_clone().map_err(ServeError::Start)?));
     let HouseLog { mut recorder, dropped_bytes, reader, vkey, witnesses } = house.log;
     let (heavy, heavy_work) = Heavy::new();
-    let judge = Arc::new(Judge::new(house.policy, Arc::clone(&keys)));
+    let meter = Arc::new(Meter::default());
+    let judge = Arc::new(Judge::new(house.policy, Arc::clone(&keys), Arc::clone(&meter)));
     let facts = StartFacts { policy: judge.policy().digest(), keys: keys.descriptions(), certificates: keys.certificates(), dropped_bytes };
     recorder.begin(&facts, now_ms());
     let read_only = recorder.closed_because().map(str::to_owned);
-    let finisher = Finisher { keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), heavy: heavy.clone() };
+    let finisher = Finisher { keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), heavy: heavy.clone(), meter: Arc::clone(&meter) };
     let (line, threads) = Line::start(recorder, finisher, now_ms).map_err(ServeError::Start)?;
     let reload =
         Reload { file: house.policy_file, judge: Arc::clone(&judge), keys: Arc::clone(&keys), line: Arc::downgrade(&line), now_ms };
-    let desk = Desk { reader, keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), witnesses: witnesses.map(Relay::new), reload };
+    let desk = Desk { reader, keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), witnesses: witnesses.map(Relay::new), reload, meter };
     let (reads, reads_thread) = Reads::start(desk).map_err(ServeError::Start)?;
     let heavy_thread = heavy_work.start(Arc::clone(&judge), Arc::downgrade(&line), now_ms).map_err(ServeError::Start)?;
 

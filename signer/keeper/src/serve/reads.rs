@@ -1,10 +1,11 @@
 //! Reads of keys and log. They may wait for a disk, so they have a thread of their own and never hold up a signature.
 
+use super::meter::Meter;
 use super::outbox::{Outbox, unrecorded};
 use super::reload::Reload;
 use super::witness::Relay;
 use crate::key::OpenKeys;
-use chancery_channel::{Answer, Body, Checkpoint, ConsistencyProof, Entries, Leaf, Refusal, RefusalKind, ToKeeper};
+use chancery_channel::{Answer, Body, Checkpoint, ConsistencyProof, Entries, KeyState, Leaf, Refusal, RefusalKind, Stats, ToKeeper};
 use chancery_reqlog::{ReadError, Reader, WitnessAnswer};
 use chancery_tlog::TilePath;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ enum Read {
     Consistency { old: u64, new: u64 },
     Tile { path: String },
     Entries { start: u64, count: u32 },
+    Stats,
     Reload,
     WitnessRequest { witness: String },
     WitnessAnswer { witness: String, status: u16, content_type: String, body: Vec<u8> },
@@ -50,6 +52,7 @@ impl Reads {
             ToKeeper::Consistency { id, old, new } => (id, Read::Consistency { old, new }),
             ToKeeper::Tile { id, path } => (id, Read::Tile { path }),
             ToKeeper::Entries { id, start, count } => (id, Read::Entries { start, count }),
+            ToKeeper::Stats { id } => (id, Read::Stats),
             ToKeeper::Reload { id } => (id, Read::Reload),
             ToKeeper::WitnessRequest { id, witness } => (id, Read::WitnessRequest { witness }),
             ToKeeper::WitnessAnswer { id, witness, status, content_type, body } => {
@@ -71,6 +74,7 @@ pub(crate) struct Desk {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) witnesses: Option<Relay>,
     pub(crate) reload: Reload,
+    pub(crate) meter: Arc<Meter>,
 }
 
 impl Desk {
@@ -94,6 +98,7 @@ impl Desk {
                 let leaves = self.reader.entries(start, u64::from(count.min(ENTRIES_MAX))).map_err(|e| refused(&e))?;
                 Answer::Entries(Entries { start, leaves: leaves.into_iter().map(Leaf).collect() })
             }
+            Read::Stats => Answer::Stats(Box::new(self.stats())),
             Read::Reload => self.reload.run()?,
             Read::WitnessRequest { witness } => Answer::WitnessRequest(self.relay()?.request(&witness)?.map(Body)),
             Read::WitnessAnswer { witness, status, content_type, body } => {
@@ -101,6 +106,22 @@ impl Desk {
                 Answer::WitnessJudged { again: self.relay()?.answer(&witness, answer) }
             }
         })
+    }
+
+    fn stats(&self) -> Stats {
+        let open = self.keys.descriptions().iter().filter(|k| k.state == KeyState::Open).count();
+        Stats {
+            entries: self.reader.checkpoint().checkpoint.size,
+            published: self.reader.published().checkpoint.size,
+            queue: self.reload.line.upgrade().map_or(0, |line| u64::try_from(line.len()).unwrap_or(u64::MAX)),
+            open_keys: u64::try_from(open).unwrap_or(u64::MAX),
+            policy: self.reload.judge.policy().digest(),
+            decide: self.meter.decide.tally(),
+            record: self.meter.record.tally(),
+            batch: self.meter.batch.tally(),
+            sign: self.meter.sign.tally(),
+            witnesses: self.witnesses.as_ref().map(Relay::stats).unwrap_or_default(),
+        }
     }
 
     fn relay(&mut self) -> Result<&mut Relay, Refusal> {

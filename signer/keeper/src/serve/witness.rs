@@ -2,7 +2,7 @@
 
 use super::outbox::unrecorded;
 use crate::text::chain;
-use chancery_channel::{Refusal, RefusalKind};
+use chancery_channel::{Refusal, RefusalKind, WitnessStats};
 use chancery_reqlog::{Cosigned, Progress, WitnessAnswer, WitnessError, Witnesses};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,6 +16,15 @@ pub(crate) struct Relay {
 impl Relay {
     pub(crate) const fn new(witnesses: Witnesses) -> Self {
         Self { witnesses, failing: Vec::new() }
+    }
+
+    /// What each cosigned last.
+    pub(crate) fn stats(&self) -> Vec<WitnessStats> {
+        let one = |(name, cosigned): (&str, Option<Cosigned>)| {
+            let (size, time) = cosigned.map_or((0, 0), |c| (c.size, c.time));
+            WitnessStats { name: name.to_owned(), size, time }
+        };
+        self.witnesses.all().map(one).collect()
     }
 
     /// What is to be sent to the witness, if anything is.
