@@ -1,11 +1,15 @@
 //! Takes connections in: so many and no more, each with a deadline for its handshake.
 
 mod guests;
+mod pace;
 
 use crate::identity::{Peer, identify};
 use crate::metrics::{Connected as Counted, Metrics};
 use crate::tls::Trust;
-use guests::{Guest, Guests};
+use guests::{Callers, Guest, Guests};
+
+pub use guests::Allowance;
+pub use pace::Rate;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -34,6 +38,10 @@ pub struct AcceptLimits {
     pub per_principal: usize,
     /// Requests of one principal that may be under way, on all its connections together.
     pub in_flight_per_principal: usize,
+    /// How fast one principal may ask.
+    pub rate_per_principal: Option<Rate>,
+    /// Handshakes of one address that may be under way.
+    pub handshakes_per_address: usize,
     /// A handshake takes no longer than this.
     pub handshake_timeout: Duration,
 }
@@ -53,6 +61,7 @@ struct Door {
     trust: Arc<Trust>,
     timeout: Duration,
     guests: Guests,
+    callers: Callers,
     metrics: Arc<Metrics>,
     ready: mpsc::Sender<io::Result<Connection>>,
 }
@@ -68,7 +77,8 @@ pub fn accept(
     let door = Door {
         trust,
         timeout: limits.handshake_timeout,
-        guests: Guests::new(limits.per_principal, limits.in_flight_per_principal),
+        guests: Guests::new(limits.per_principal, limits.in_flight_per_principal, limits.rate_per_principal),
+        callers: Callers::new(limits.handshakes_per_address),
         metrics,
         ready,
     };
@@ -106,6 +116,11 @@ impl Door {
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%address, %error, "TCP_NODELAY could not be set");
         }
+        // Before TLS costs anything.
+        let Some(caller) = self.callers.enter(address.ip()) else {
+            self.metrics.turned_away("handshakes-per-address");
+            return tracing::info!(%address, "closed: this address has handshakes_per_address handshakes under way");
+        };
         let generation = self.trust.generation();
         let acceptor = TlsAcceptor::from(self.trust.config());
         let stream = match tokio::time::timeout(self.timeout, acceptor.accept(tcp)).await {
@@ -119,6 +134,7 @@ impl Door {
                 return tracing::info!(%address, "a handshake took too long");
             }
         };
+        drop(caller);
         let chain: Vec<_> = stream.get_ref().1.peer_certificates().unwrap_or_default().iter().map(|c| c.clone().into_owned()).collect();
         let identity = identify(chain.first().map_or(&[], |leaf| leaf));
         let name = match &identity {
@@ -133,7 +149,7 @@ impl Door {
             return tracing::warn!(%address, principal = name, "closed: this principal has connections_per_principal connections already");
         };
         tracing::debug!(%address, principal = name, "connected");
-        let peer = Peer::on_trust(identity, guest.turns(), self.trust, chain, generation);
+        let peer = Peer::on_trust(identity, guest.allowance(), self.trust, chain, generation);
         // The receiver is gone when the gateway stops.
         drop(self.ready.send(Ok(Connection { stream, peer, _place: place, _guest: guest, _counted: self.metrics.connected() })).await);
     }
@@ -206,8 +222,14 @@ mod tests {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let limits =
-            AcceptLimits { connections: 1, per_principal: 1, in_flight_per_principal: 1, handshake_timeout: Duration::from_secs(20) };
+        let limits = AcceptLimits {
+            connections: 1,
+            per_principal: 1,
+            in_flight_per_principal: 1,
+            rate_per_principal: None,
+            handshakes_per_address: 1,
+            handshake_timeout: Duration::from_secs(20),
+        };
         let ready = chancery_channel::Ready { log_vkey: String::new(), keys: Vec::new(), read_only: None };
         let mut connections = accept(listener, Arc::new(trust), Arc::new(Metrics::new(&ready)), limits);
         let tcp = TcpStream::connect(address).await.unwrap();

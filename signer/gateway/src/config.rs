@@ -6,6 +6,7 @@ mod tests;
 mod value;
 mod witness;
 
+use crate::accept::Rate;
 use crate::tls::TlsFiles;
 use chancery_channel::MAX_FRAME;
 use serde::{Deserialize, de};
@@ -13,7 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use value::{count, endpoints, loopback, size, time, trust_domain};
+use value::{count, endpoints, loopback, rate, size, time, trust_domain};
 
 pub use witness::{Witness, WitnessServer};
 
@@ -117,6 +118,12 @@ pub struct Limits {
     /// Connections of one principal.
     #[serde(deserialize_with = "count::<_, 1_000_000>")]
     pub connections_per_principal: u32,
+    /// How fast one principal may ask; without this as fast as it can.
+    #[serde(deserialize_with = "rate")]
+    pub rate_per_principal: Option<Rate>,
+    /// Handshakes of one address that may be under way; more are closed at once.
+    #[serde(deserialize_with = "count::<_, 1_000_000>")]
+    pub handshakes_per_address: u32,
     /// Streams of one connection.
     #[serde(deserialize_with = "count::<_, 1_000_000>")]
     pub streams_per_connection: u32,
@@ -156,6 +163,8 @@ impl Default for Limits {
             max_message: (1 << 20) + 4096,
             connections: 1024,
             connections_per_principal: 256,
+            rate_per_principal: None,
+            handshakes_per_address: 64,
             streams_per_connection: 1024,
             in_flight: 16384,
             in_flight_per_principal: 4096,

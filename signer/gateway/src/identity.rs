@@ -1,11 +1,11 @@
 //! Who is at the other end: one exact name out of the client's certificate.
 
+use crate::accept::Allowance;
 use crate::tls::Trust;
 use chancery_channel::{NameError, Principal};
 use rustls::pki_types::CertificateDer;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::sync::Semaphore;
 use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
 use x509_parser::prelude::{FromDer, GeneralName, SubjectAlternativeName, X509Certificate};
 
@@ -16,7 +16,7 @@ pub struct Peer(Arc<Known>);
 #[derive(Debug)]
 struct Known {
     identity: Result<Identity, IdentityError>,
-    turns: Arc<Semaphore>,
+    allowance: Allowance,
     standing: Option<Standing>,
 }
 
@@ -72,29 +72,29 @@ pub enum IdentityError {
 }
 
 impl Peer {
-    /// `turns` has a permit for each request of this principal that may be under way, on all its connections.
+    /// Whose certificate never changes its standing.
     #[must_use]
-    pub fn new(identity: Result<Identity, IdentityError>, turns: Arc<Semaphore>) -> Self {
-        Self(Arc::new(Known { identity, turns, standing: None }))
+    pub fn new(identity: Result<Identity, IdentityError>, allowance: Allowance) -> Self {
+        Self(Arc::new(Known { identity, allowance, standing: None }))
     }
 
     /// The same, whose certificates are judged again whenever something else is trusted. `generation` is that of the handshake.
     #[must_use]
     pub fn on_trust(
         identity: Result<Identity, IdentityError>,
-        turns: Arc<Semaphore>,
+        allowance: Allowance,
         trust: Arc<Trust>,
         chain: Vec<CertificateDer<'static>>,
         generation: u64,
     ) -> Self {
         let standing = Standing { trust, chain, judged: Mutex::new((generation, true)) };
-        Self(Arc::new(Known { identity, turns, standing: Some(standing) }))
+        Self(Arc::new(Known { identity, allowance, standing: Some(standing) }))
     }
 
-    /// A permit for each request of this principal that may be under way.
+    /// What this principal may have, on all its connections.
     #[must_use]
-    pub fn turns(&self) -> &Arc<Semaphore> {
-        &self.0.turns
+    pub fn allowance(&self) -> &Allowance {
+        &self.0.allowance
     }
 
     /// Who it is at this time.

@@ -54,6 +54,8 @@ impl Server {
             connections: count(limits.connections),
             per_principal: count(limits.connections_per_principal),
             in_flight_per_principal: count(limits.in_flight_per_principal),
+            rate_per_principal: limits.rate_per_principal,
+            handshakes_per_address: count(limits.handshakes_per_address),
             handshake_timeout: limits.handshake_timeout,
         };
         let connections = accept(listener, trust, Arc::clone(metrics), accept_limits);

@@ -55,6 +55,7 @@ fn each_mistake_is_reported_with_its_line_and_what_was_meant() {
         ("[gateway.limits]", "[gateway.limit]", ":9:10: unknown key `limit`; did you mean `limits`?"),
         ("\"16 MiB\"", "\"16 MB\"", ":10:15: write a size as"),
         ("\"16 MiB\"", "16", ":10:15: invalid type: integer `16`, expected a string"),
+        ("connections = 12", "rate_per_principal = \"60/day\"", ":12:22: write a rate as"),
         ("\"15 s\"", "\"15 sec\"", ":11:17: write a time as"),
         ("\"15 s\"", "\"0 s\"", ":11:17: must be 1 ms to 24 h"),
         ("connections = 12", "connections = 0", ":12:15: must be 1 to 1000000"),

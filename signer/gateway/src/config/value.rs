@@ -1,5 +1,6 @@
 //! Values as people write them, with their bounds.
 
+use crate::accept::Rate;
 use chancery_channel::Principal;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::net::SocketAddr;
@@ -36,6 +37,20 @@ pub(super) fn endpoints<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, 
     } else {
         Err(D::Error::custom("write at least one endpoint, each as \"https://HOST:PORT\""))
     }
+}
+
+/// A number of requests in a time, such as `"600/min"`; `None` for `"unlimited"`.
+pub(super) fn rate<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Rate>, D::Error> {
+    const MAX: u32 = 1_000_000_000;
+    let text = String::deserialize(d)?;
+    if text == "unlimited" {
+        return Ok(None);
+    }
+    let advice = || D::Error::custom("write a rate as \"600/min\", or \"unlimited\"; times are s, min, h");
+    let (count, unit) = text.split_once('/').ok_or_else(advice)?;
+    let per = [("s", 1), ("min", 60), ("h", 3600)].iter().find(|(name, _)| *name == unit).ok_or_else(advice)?.1;
+    let count = count.parse().ok().filter(|n| (1..=MAX).contains(n)).ok_or_else(advice)?;
+    Ok(Some(Rate { count, per: Duration::from_secs(per) }))
 }
 
 /// An address that only this machine reaches.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::accept::Allowance;
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, CustomExtension, DnType, KeyPair, SanType};
 
@@ -81,7 +82,7 @@ fn bytes_after_the_name_are_refused() {
 fn a_certificate_that_expires_while_its_connection_stands_names_nobody_any_more() {
     let identity = identify(&certificate(vec![uri("spiffe://example.org/a")], None)).unwrap();
     let end = identity.not_after;
-    let peer = Peer::new(Ok(identity), Arc::new(Semaphore::new(1)));
+    let peer = Peer::new(Ok(identity), Allowance::new(1, None));
     assert!(peer.principal(end).is_ok());
     assert_eq!(peer.principal(end + Duration::from_secs(1)).unwrap_err(), IdentityError::Expired);
 }

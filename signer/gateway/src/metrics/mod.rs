@@ -32,6 +32,7 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     seconds: Family<ByConstruction, Histogram>,
     malformed: Counter,
+    rate_limited: Counter,
     connections: Gauge,
     turned_away: Family<Why, Counter>,
     reloads: Family<Reloaded, Counter>,
@@ -79,6 +80,9 @@ impl Metrics {
         registry.register_with_unit("request_duration", help, Unit::Seconds, seconds.clone());
         let malformed = Counter::default();
         registry.register("requests_malformed", "Requests that could not be read, which the keeper did not see", malformed.clone());
+        let rate_limited = Counter::default();
+        let help = "Requests that came faster than rate_per_principal, which were not read";
+        registry.register("requests_rate_limited", help, rate_limited.clone());
         let connections = Gauge::default();
         registry.register("connections", "Connections whose handshake is done", connections.clone());
         let turned_away = Family::<Why, Counter>::default();
@@ -86,7 +90,7 @@ impl Metrics {
         let reloads = Family::<Reloaded, Counter>::default();
         registry.register("reloads", "Reloads, by what was to be replaced and whether it was", reloads.clone());
         let keys = ready.keys.iter().map(|k| k.name.to_string()).collect();
-        Self { registry, keys, requests, seconds, malformed, connections, turned_away, reloads }
+        Self { registry, keys, requests, seconds, malformed, rate_limited, connections, turned_away, reloads }
     }
 
     /// A request was read; what becomes of it is told to what is returned.
@@ -105,6 +109,11 @@ impl Metrics {
     /// A request could not be read.
     pub fn malformed(&self) {
         self.malformed.inc();
+    }
+
+    /// A request came too fast.
+    pub fn too_fast(&self) {
+        self.rate_limited.inc();
     }
 
     /// A connection stands, until what is returned is dropped.

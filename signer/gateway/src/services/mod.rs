@@ -60,9 +60,17 @@ impl Signing {
         Self { link, limits, in_flight: Arc::new(Semaphore::new(in_flight)), stopping, metrics }
     }
 
+    fn too_fast(&self, wait: Duration) -> Refusal {
+        self.metrics.too_fast();
+        let message = format!(
+            "this principal asks more often than rate_per_principal in signer.toml of the key host allows; the next request may come in {wait:.1?}"
+        );
+        wire::own_refusal(RefusalKind::Busy, "rate-limited", message)
+    }
+
     /// Waits until one more request of this client may be under way.
     async fn turn(&self, peer: &Peer) -> Option<Turn> {
-        let own = Arc::clone(peer.turns()).acquire_owned().await.ok()?;
+        let own = Arc::clone(peer.allowance().turns()).acquire_owned().await.ok()?;
         let common = Arc::clone(&self.in_flight).acquire_owned().await.ok()?;
         Some(Turn { _own: own, _common: common })
     }
@@ -77,6 +85,8 @@ impl Signing {
 impl SigningService for Signing {
     async fn sign(&self, request: Request<Streaming<SignRequest>>) -> Result<Response<SignResponse>, Status> {
         let (peer, principal) = (peer(&request)?.clone(), principal(&request)?.clone());
+        // Before anything of the request is read.
+        peer.allowance().step().map_err(|wait| wire::status(self.too_fast(wait)))?;
         let signed = timeout(self.limits.request_timeout, self.sign_one(&peer, principal, request.into_inner())).await;
         signed.map_err(|_| late(self.limits.request_timeout))?.map(Response::new)
     }

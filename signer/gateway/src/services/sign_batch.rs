@@ -121,6 +121,7 @@ impl Reader {
     fn hand_over(&self, request: SignBatchRequest, turn: Turn) -> Result<(), Refusal> {
         let SignBatchRequest { number, header, content } = request;
         let header = header.ok_or_else(|| invalid("header-missing", "a request of a batch has a header"))?;
+        self.peer.allowance().step().map_err(|wait| self.signing.too_fast(wait))?;
         let principal = self.peer.principal(SystemTime::now()).map_err(|why| invalid("certificate-expired", &why.to_string()))?;
         let metrics = &self.signing.metrics;
         let malformed = |e| {

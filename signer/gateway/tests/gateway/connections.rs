@@ -1,18 +1,23 @@
 //! What comes to the port: too much, too slow, or something else altogether.
 
 use crate::host::{Host, LONG, SHORT, digest, parts};
+use crate::keeper::Got;
 use crate::pki::uri;
 use chancery_proto::v1::sign_request::Part;
+use chancery_proto::v1::signing_service_client::SigningServiceClient;
+use chanceryd::accept::Rate;
 use chanceryd::config::Limits;
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tonic::Code;
 
 type Versions<'a> = &'a [&'static rustls::SupportedProtocolVersion];
 
@@ -106,4 +111,39 @@ async fn one_principal_cannot_take_all_connections() {
     let other = host.authority.client(&[uri("spiffe://example.org/publisher/web2")]);
     host.asks(Some(&other)).await.unwrap();
     client.sign(parts([Part::Header(digest("release"))])).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_cannot_have_all_handshakes() {
+    let host = Host::with(Limits { handshakes_per_address: 2, handshake_timeout: LONG, ..Limits::default() }).await;
+    let _silent = [TcpStream::connect(host.address).await.unwrap(), TcpStream::connect(host.address).await.unwrap()];
+    let closed = async {
+        // The third is closed at once, whenever its turn to be accepted comes.
+        until_closed(&mut TcpStream::connect(host.address).await.unwrap()).await;
+    };
+    timeout(LONG, closed).await.expect("closed before a handshake");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_too_fast_is_refused_before_the_request_is_read_and_the_keeper_does_not_hear_of_it() {
+    let rate = Some(Rate { count: 2, per: Duration::from_secs(3600) });
+    let mut host = Host::with(Limits { rate_per_principal: rate, ..Limits::default() }).await;
+    let mut publisher = host.publisher();
+    for _ in 0..2 {
+        publisher.sign(parts([Part::Header(digest("release"))])).await.unwrap();
+    }
+    let refused = publisher.sign(parts([Part::Header(digest("release"))])).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains("rate_per_principal"), "{refused}");
+    let again = host.publisher().sign(parts([Part::Header(digest("release"))])).await.unwrap_err();
+    assert_eq!(again.code(), Code::ResourceExhausted, "another connection is no way round");
+    let other = host.authority.client(&[uri("spiffe://example.org/publisher/web2")]);
+    SigningServiceClient::new(host.channel(Some(&other)))
+        .sign(parts([Part::Header(digest("release"))]))
+        .await
+        .expect("others are not held up");
+    for who in ["web1", "web1", "web2"] {
+        let Got::Sign(heard) = host.keeper.next().await else { panic!("expected a request") };
+        assert!(heard.principal.as_str().ends_with(who), "the keeper hears of what was let through alone: {heard:?}");
+    }
 }

@@ -9,7 +9,7 @@ mod remember;
 use crate::content::Unfit;
 use crate::policy::{Denial, KeyFacts};
 use crate::prepare::Prepared;
-use chancery_channel::{Refusal, RefusalKind, SignRequest};
+use chancery_channel::{Principal, Refusal, RefusalKind, SignRequest};
 use chancery_reqlog::{Appended, Reader};
 use std::sync::Arc;
 
@@ -24,6 +24,15 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// Who asks; `None` where nothing was decided.
+    pub(crate) fn principal(&self) -> Option<&Principal> {
+        match &self.outcome {
+            Outcome::Sign(prepared) => Some(&prepared.request().principal),
+            Outcome::Refuse(turned) => Some(&turned.request.principal),
+            Outcome::Fault(_) => None,
+        }
+    }
+
     /// The same as it was at another time, for what is signed again.
     fn at(self, time: Option<u64>) -> Self {
         match (self.outcome, time) {

@@ -1,12 +1,13 @@
 //! The line in which decided requests wait for the log, and the threads that serve it.
 //!
-//! Whatever queued while the last batch was being written is the next batch; nobody waits for a batch to fill. When
+//! Whatever queued while the last batch was being written is the next batch, each principal in turn; nobody waits for a batch to fill. When
 //! nothing is going on, the thread that has the request writes it itself, which saves two changes of thread.
 
 use super::finish::Finisher;
+use super::queue::{InTurns, Queue};
 use crate::record::{Done, Pending, Recorder};
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// At most this many requests are written by the thread that brought them: more are better signed by several threads.
@@ -18,8 +19,8 @@ const SHARE_MIN: usize = 4;
 
 /// Where decided requests queue.
 pub(crate) struct Line {
-    waiting: Queue<Pending>,
-    finishing: Queue<Vec<Done>>,
+    waiting: Queue<InTurns<Pending>>,
+    finishing: Queue<VecDeque<Vec<Done>>>,
     recorder: Mutex<Recorder>,
     finisher: Finisher,
     signers: usize,
@@ -107,54 +108,4 @@ fn spawn(name: &str, line: &Arc<Line>, work: fn(&Line)) -> std::io::Result<JoinH
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A queue of work that threads wait on.
-struct Queue<T> {
-    state: Mutex<State<T>>,
-    changed: Condvar,
-}
-
-struct State<T> {
-    items: VecDeque<T>,
-    closed: bool,
-}
-
-impl<T> Queue<T> {
-    fn new() -> Self {
-        Self { state: Mutex::new(State { items: VecDeque::new(), closed: false }), changed: Condvar::new() }
-    }
-
-    fn put(&self, item: T) {
-        lock(&self.state).items.push_back(item);
-        self.changed.notify_one();
-    }
-
-    fn put_all(&self, items: Vec<T>) {
-        lock(&self.state).items.extend(items);
-        self.changed.notify_one();
-    }
-
-    /// Waits for work and takes at most `max` items; `None` once the queue is closed and empty.
-    fn take(&self, max: usize) -> Option<Vec<T>> {
-        let mut state = lock(&self.state);
-        while state.items.is_empty() && !state.closed {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        let n = state.items.len().min(max);
-        (n > 0).then(|| state.items.drain(..n).collect())
-    }
-
-    fn is_empty(&self) -> bool {
-        lock(&self.state).items.is_empty()
-    }
-
-    fn len(&self) -> usize {
-        lock(&self.state).items.len()
-    }
-
-    fn close(&self) {
-        lock(&self.state).closed = true;
-        self.changed.notify_all();
-    }
 }

@@ -9,6 +9,7 @@ mod judge;
 mod line;
 mod meter;
 mod outbox;
+mod queue;
 mod reads;
 mod reload;
 mod spool;
