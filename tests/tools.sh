@@ -1,7 +1,7 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
 # CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium,
-# prometheus-client.
+# prometheus-client, jsonschema.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
 
 # name : what shows that it is there : packages
@@ -21,6 +21,7 @@ chromium:chromedriver:chromium chromium-driver
 signify:signify-openbsd:signify-openbsd
 coreutils:sha256sum:coreutils
 prometheus-client:/usr/lib/python3/dist-packages/prometheus_client:python3-prometheus-client
+jsonschema:/usr/lib/python3/dist-packages/jsonschema:python3-jsonschema
 go:go:golang-go
 go:/usr/share/gocode/src/golang.org/x/mod:golang-golang-x-mod-dev
 glib:/usr/lib/python3/dist-packages/gi:python3-gi gir1.2-glib-2.0

@@ -45,6 +45,9 @@ enum Command {
         /// Keep the verified checkpoint here; the next run fails when the log went back or forked since.
         #[arg(long, value_name = "FILE")]
         state: Option<PathBuf>,
+        /// Read only the entries that came after the state; that the older ones are still in the tree as they were is proved without reading them.
+        #[arg(long, requires = "state")]
+        only_new: bool,
     },
     /// Show entries; each is led back to the signed checkpoint before it is shown.
     #[command(
@@ -118,10 +121,10 @@ impl Cli {
 
     pub(crate) fn run(self) -> Result<(), AuditError> {
         match self.command {
-            Command::Verify { log, state } => {
+            Command::Verify { log, state, only_new } => {
                 let key = log.key()?;
                 let state = state.map(|path| State::read(&path, &key)).transpose()?;
-                let verified = verify(Place::new(&log.log), &key, state.as_ref())?;
+                let verified = verify(Place::new(&log.log), &key, state.as_ref(), only_new)?;
                 if self.json {
                     let json = serde_json::to_string(&verified).map_err(|e| AuditError::Output(e.into()))?;
                     say(&format!("{json}\n"))

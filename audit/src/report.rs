@@ -111,6 +111,7 @@ fn summary(book: &Book, since: Moment, until: Moment) -> Result<Summary, AuditEr
             *key = format!("{name} ({key})");
         }
     }
+    sections.push(Section { name: "Microseconds from request to entry", counts: waited(book, since, until)? });
     sections.retain(|section| !section.counts.is_empty());
     let checkpoint = book.log.checkpoint();
     Ok(Summary {
@@ -123,6 +124,19 @@ fn summary(book: &Book, since: Moment, until: Moment) -> Result<Summary, AuditEr
         sections,
         events: events(book, &period)?,
     })
+}
+
+/// How long requests took to be recorded, where that was disclosed.
+fn waited(book: &Book, since: Moment, until: Moment) -> Result<Vec<(String, u64)>, AuditError> {
+    let sql = "SELECT CAST(f.value AS INTEGER) FROM field f JOIN entry e ON e.idx = f.idx WHERE f.name = 'waited-us' AND e.time >= ?1 AND e.time < ?2 \
+               ORDER BY 1";
+    let all = book.index.query(sql, &[&since.0, &until.0], |row| row.get::<_, i64>(0))?;
+    let part = |hundredth: usize| {
+        let place = all.len().saturating_sub(1).saturating_mul(hundredth).checked_div(100)?;
+        all.get(place).map(|us| us.unsigned_abs())
+    };
+    let parts = [("half of them within", 50), ("95 of 100 within", 95), ("99 of 100 within", 99), ("all within", 100)];
+    Ok(parts.into_iter().filter_map(|(name, hundredth)| Some((name.to_owned(), part(hundredth)?))).collect())
 }
 
 fn events(book: &Book, period: &Filter) -> Result<Vec<Event>, AuditError> {

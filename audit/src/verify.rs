@@ -14,6 +14,8 @@ pub(crate) struct Verified {
     pub(crate) origin: String,
     pub(crate) entries: u64,
     pub(crate) root: String,
+    /// The first entry that was read again.
+    pub(crate) from: u64,
     /// Size of the earlier checkpoint that the log was found to extend.
     pub(crate) extends: Option<u64>,
     /// Entries by kind.
@@ -22,8 +24,8 @@ pub(crate) struct Verified {
     pub(crate) unknown: u64,
 }
 
-/// Verifies every file of the log, and that it extends what was verified before.
-pub(crate) fn verify(place: Place, key: &VerifierKey, state: Option<&State>) -> Result<Verified, AuditError> {
+/// Verifies every file of the log, and that it extends what was verified before; `only_new`: of the entries only those that came after it.
+pub(crate) fn verify(place: Place, key: &VerifierKey, state: Option<&State>, only_new: bool) -> Result<Verified, AuditError> {
     let earlier = state.and_then(|s| s.earlier.as_ref());
     let failed = |error| AuditError::of_log(error, earlier.map(|e| e.note.as_str()));
     let log = StaticLog::open(place, key).map_err(failed)?;
@@ -33,8 +35,9 @@ pub(crate) fn verify(place: Place, key: &VerifierKey, state: Option<&State>) -> 
     }
     let (mut kinds, mut unknown) = (BTreeMap::<String, u64>::new(), 0_u64);
     let progress = progress(size);
+    let from = earlier.filter(|_| only_new).map_or(0, |e| e.checkpoint.size);
     // An entry is given out only after it was led back to the checkpoint over every tile above it, so this reads and verifies all files.
-    for entry in log.entries(0..size) {
+    for entry in log.entries(from..size) {
         let (index, entry) = entry.map_err(failed)?;
         match Leaf::parse(&entry) {
             Ok(leaf) => {
@@ -53,6 +56,7 @@ pub(crate) fn verify(place: Place, key: &VerifierKey, state: Option<&State>) -> 
     Ok(Verified {
         origin: signed.checkpoint.origin.clone(),
         entries: size,
+        from,
         root: signed.checkpoint.root.to_string(),
         extends: earlier.map(|e| e.checkpoint.size),
         kinds,
@@ -75,6 +79,8 @@ impl Verified {
         let extends = self.extends.map_or_else(String::new, |n| format!(", extends the {n} seen before"));
         let unknown =
             if self.unknown > 0 { format!("; {} in a format that this program does not know", self.unknown) } else { String::new() };
-        format!("verified: {} has {} entries{extends} ({}){unknown}\nroot {}\n", self.origin, self.entries, kinds.join(", "), self.root)
+        let read = if self.from > 0 { format!("read from entry {} on: ", self.from) } else { String::new() };
+        let kinds = if kinds.is_empty() { "nothing new".to_owned() } else { kinds.join(", ") };
+        format!("verified: {} has {} entries{extends} ({read}{kinds}){unknown}\nroot {}\n", self.origin, self.entries, self.root)
     }
 }

@@ -234,6 +234,22 @@ fn an_auditor_names_what_was_tampered_with() {
 }
 
 #[test]
+fn the_log_is_scrubbed_while_it_grows() {
+    let host = host();
+    let publisher = host.publisher("web1");
+    std::thread::scope(|threads| {
+        let load = threads.spawn(|| sign_on_streams(&host, &publisher, 3000));
+        let mut scrubs = 0;
+        while !load.is_finished() || scrubs == 0 {
+            let scrubbed = run(&mut host.chanceryd_plain(&["log", "scrub"])).ok();
+            assert!(scrubbed.stdout.contains("sound:"), "{scrubbed:?}");
+            scrubs += 1;
+        }
+        let _ = load.join().unwrap();
+    });
+}
+
+#[test]
 fn fsck_on_the_key_host_names_the_damaged_record_and_the_changed_file() {
     let mut host = host();
     let publisher = host.publisher("web1");

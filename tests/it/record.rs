@@ -1,6 +1,6 @@
 //! What security teams do with the record: search, show, follow, prove, reconcile, mirror.
 
-use chancery_tests::{KeyHost, Output, Publisher, Setup, program, run};
+use chancery_tests::{KeyHost, Output, Publisher, Setup, program, run, skipped};
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
@@ -233,6 +233,9 @@ fn a_report_has_the_numbers_of_the_period_in_every_form() {
     let json: serde_json::Value = serde_json::from_str(&report(&["--format", "json"])).unwrap();
     assert_eq!(json["log"], "localhost/requests");
     assert!(report(&["--format", "csv"]).contains("Refusals by subject,other,1\r\n"));
+    let waited: Vec<_> =
+        json["sections"].as_array().unwrap().iter().filter(|s| s["name"] == "Microseconds from request to entry").collect();
+    assert_eq!(waited[0]["counts"][0][0], "half of them within", "{waited:?}");
     let out = desk.path("report.html");
     assert_eq!(report(&["--format", "html", "--out", text(&out)]), "");
     assert!(fs::read_to_string(&out).unwrap().contains("<td>tool-2<td>1"));
@@ -282,4 +285,79 @@ fn the_monitor_tells_each_thing_that_is_off_once() {
         |details: &str| desk.audit("monitor", &["--details", details, "--rules", text(&rules), "--state", text(&state), "--once"]);
     let second = monitor(text(&desk.details)).failed(1, "findings");
     assert_eq!(found(&second), ["policy-changed", "crash", "unknown-key", "details-missing"]);
+}
+
+/// Checks each line of a file against a schema, as the `jsonschema` of others understands it.
+const VALIDATE: &str = "
+import json, pathlib, sys
+from jsonschema import Draft202012Validator, RefResolver
+schemas = pathlib.Path(sys.argv[1])
+schema = json.loads((schemas / sys.argv[2]).read_text())
+resolver = RefResolver(schemas.as_uri() + '/' + sys.argv[2], schema)
+Draft202012Validator.check_schema(schema)
+validator = Draft202012Validator(schema, resolver=resolver)
+lines = [json.loads(line) for line in open(sys.argv[3])]
+for line in lines:
+    for error in validator.iter_errors(line):
+        print(error.message, line)
+print(len(lines), 'checked')
+";
+
+fn misfits(desk: &Desk, schema: &str, lines: &str) -> Vec<String> {
+    let file = desk.path("lines.jsonl");
+    fs::write(&file, lines).unwrap();
+    let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/schema");
+    let mut validate = Command::new("/usr/bin/python3");
+    let said = run(validate.args(["-W", "ignore", "-c", VALIDATE]).arg(schemas).arg(schema).arg(&file)).ok().stdout;
+    let mut said: Vec<String> = said.lines().map(str::to_owned).collect();
+    assert_eq!(said.pop(), Some(format!("{} checked", lines.lines().count())));
+    said
+}
+
+#[test]
+fn what_programs_are_given_is_of_its_schema() {
+    if skipped("jsonschema") {
+        return;
+    }
+    let desk = Desk::new();
+    let events = desk.audit("follow", &["--once"]).ok().stdout;
+    let entries = desk.audit("show", &["--json"]).ok().stdout;
+    let entry = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["entry"].to_string();
+    let entries: Vec<String> = entries.lines().map(entry).collect();
+    let disclosed = fs::read_to_string(&desk.details).unwrap();
+    let (rules, state) = (desk.path("rules.toml"), desk.path("monitor.json"));
+    fs::write(&rules, "denials = { more-than = 0, within = \"1h\" }\n").unwrap();
+    let findings = desk.audit("monitor", &["--rules", text(&rules), "--state", text(&state), "--once"]).failed(1, "findings").stdout;
+    for (schema, lines) in [
+        ("event-v1.json", &events),
+        ("entry-v1.json", &entries.join("\n")),
+        ("disclosure-v1.json", &disclosed),
+        ("finding-v1.json", &findings),
+    ] {
+        assert!(lines.lines().count() > 1, "{schema}: {lines}");
+        assert_eq!(misfits(&desk, schema, lines), Vec::<String>::new(), "{schema}");
+        let (other, rest) = lines.split_once('{').unwrap();
+        assert_eq!(misfits(&desk, schema, &format!("{other}{{\"more\":1,{rest}")).len(), 1, "{schema} allows what it does not know");
+    }
+}
+
+#[test]
+fn an_auditor_who_verified_once_reads_only_what_is_new_when_it_says_so() {
+    let mut desk = Desk::new();
+    let state = desk.path("seen.checkpoint");
+    let verify = |desk: &Desk, more: &[&str]| {
+        let output = desk.audit("verify", &[&["--json", "--state", text(&state)], more].concat());
+        serde_json::from_str::<serde_json::Value>(&output.ok().stdout).unwrap()
+    };
+    let first = verify(&desk, &["--only-new"]);
+    assert_eq!(first["from"], 0, "nothing was verified before");
+    desk.host.serve();
+    desk.publisher.point_at(&desk.host.endpoint());
+    let _ = run(&mut sign(&desk.publisher, "tool-3")).ok();
+    assert_eq!(desk.host.stop(), Some(0));
+    let second = verify(&desk, &["--only-new"]);
+    assert_eq!((&second["from"], &second["extends"]), (&first["entries"], &first["entries"]));
+    assert_eq!(second["kinds"]["sign"], 1);
+    assert_eq!(verify(&desk, &[])["kinds"]["sign"], 3, "without it, all of it is");
+    let _ = desk.audit("verify", &["--only-new"]).failed(2, "--state");
 }

@@ -15,6 +15,8 @@ pub enum ToKeeper<'a> {
         id: u64,
         /// What is asked for.
         request: SignRequest,
+        /// From which address, as far as the gateway can see; it may be that of a relay. For the record alone.
+        peer: &'a str,
     },
     /// The next bytes of the content of call `id`.
     Chunk {

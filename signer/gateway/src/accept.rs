@@ -149,7 +149,7 @@ impl Door {
             return tracing::warn!(%address, principal = name, "closed: this principal has connections_per_principal connections already");
         };
         tracing::debug!(%address, principal = name, "connected");
-        let peer = Peer::on_trust(identity, guest.allowance(), self.trust, chain, generation);
+        let peer = Peer::on_trust(identity, guest.allowance(), address, self.trust, chain, generation);
         // The receiver is gone when the gateway stops.
         drop(self.ready.send(Ok(Connection { stream, peer, _place: place, _guest: guest, _counted: self.metrics.connected() })).await);
     }

@@ -4,6 +4,7 @@ use crate::accept::Allowance;
 use crate::tls::Trust;
 use chancery_channel::{NameError, Principal};
 use rustls::pki_types::CertificateDer;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
@@ -17,6 +18,7 @@ pub struct Peer(Arc<Known>);
 struct Known {
     identity: Result<Identity, IdentityError>,
     allowance: Allowance,
+    address: String,
     standing: Option<Standing>,
 }
 
@@ -75,7 +77,7 @@ impl Peer {
     /// Whose certificate never changes its standing.
     #[must_use]
     pub fn new(identity: Result<Identity, IdentityError>, allowance: Allowance) -> Self {
-        Self(Arc::new(Known { identity, allowance, standing: None }))
+        Self(Arc::new(Known { identity, allowance, address: String::new(), standing: None }))
     }
 
     /// The same, whose certificates are judged again whenever something else is trusted. `generation` is that of the handshake.
@@ -83,12 +85,19 @@ impl Peer {
     pub fn on_trust(
         identity: Result<Identity, IdentityError>,
         allowance: Allowance,
+        address: SocketAddr,
         trust: Arc<Trust>,
         chain: Vec<CertificateDer<'static>>,
         generation: u64,
     ) -> Self {
         let standing = Standing { trust, chain, judged: Mutex::new((generation, true)) };
-        Self(Arc::new(Known { identity, allowance, standing: Some(standing) }))
+        Self(Arc::new(Known { identity, allowance, address: address.to_string(), standing: Some(standing) }))
+    }
+
+    /// Where the connection comes from; empty where nobody knows.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.0.address
     }
 
     /// What this principal may have, on all its connections.

@@ -77,7 +77,7 @@ impl Signing {
 
     async fn sign_one(&self, peer: &Peer, principal: Principal, parts: Streaming<SignRequest>) -> Result<SignResponse, Status> {
         let _turn = self.turn(peer).await;
-        sign::sign(&self.link, &self.metrics, &self.limits, principal, parts).await.map(wire::signed)
+        sign::sign(&self.link, &self.metrics, &self.limits, peer, principal, parts).await.map(wire::signed)
     }
 }
 

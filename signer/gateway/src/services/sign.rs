@@ -1,6 +1,7 @@
 //! One thing to be signed, with its content in chunks.
 
 use super::{CallLimits, unanswered, unexpected};
+use crate::identity::Peer;
 use crate::link::{Call, Link, LinkError};
 use crate::metrics::{Metrics, Underway};
 use crate::wire;
@@ -18,6 +19,7 @@ pub(super) async fn sign(
     link: &Link,
     metrics: &Arc<Metrics>,
     limits: &CallLimits,
+    peer: &Peer,
     principal: Principal,
     mut parts: Streaming<SignRequest>,
 ) -> Result<Signed, Status> {
@@ -40,7 +42,7 @@ pub(super) async fn sign(
         Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => None,
     };
     let request_id = request.request_id;
-    let outcome = ask(link, underway, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request }).await;
+    let outcome = ask(link, underway, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request, peer: peer.address() }).await;
     match &outcome {
         Ok(signed) => tracing::debug!(%request_id, entry = signed.entry_index, "signed"),
         Err(status) => tracing::debug!(%request_id, code = ?status.code(), "not signed"),

@@ -145,7 +145,7 @@ impl Reader {
             drop(sender.send(Ok(Answered { number, request_id: Some(request_id), answer })));
             drop(turn);
         };
-        let begun = self.signing.link.begin(|id| ToKeeper::Sign { id, request: asked }, content, take);
+        let begun = self.signing.link.begin(|id| ToKeeper::Sign { id, request: asked, peer: self.peer.address() }, content, take);
         begun.map(|_| ()).map_err(|e| unanswered(&e))
     }
 }

@@ -109,7 +109,7 @@ impl Player {
 
     async fn take(&mut self, message: ToKeeper<'_>) -> bool {
         match message {
-            ToKeeper::Sign { id, request } => {
+            ToKeeper::Sign { id, request, .. } => {
                 let _ = self.got.send(Got::Sign(Box::new(request.clone())));
                 if request.key.as_str() == "die" {
                     return false;

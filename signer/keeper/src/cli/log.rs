@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 pub(super) enum Log {
     /// Verify the whole request log: every record, checkpoint, signature, detail and published file. Changes nothing; needs no
     /// passphrase. Exit code 4 when it is damaged.
-    #[command(after_help = "Example:\n  chanceryd log fsck --explain --dir /etc/chancery")]
+    #[command(
+        visible_alias = "scrub",
+        after_help = "Example:\n  chanceryd log fsck --explain --dir /etc/chancery\n\nThe key host may be serving meanwhile: have it run by a timer, so that a flipped bit on the disk is noticed while there is another copy."
+    )]
     Fsck {
         /// Say what to do about each finding.
         #[arg(long)]

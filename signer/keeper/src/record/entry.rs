@@ -1,6 +1,6 @@
 //! What an entry says: the public leaf, and the private details under it.
 
-use super::{StartFacts, Turned};
+use super::{Arrival, StartFacts, Turned};
 use crate::content::Facts;
 use crate::prepare::Prepared;
 use chancery_channel::{KeyDescription, Payload, SignRequest};
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 
 /// Salts that one entry may need, at most.
-const SALTS: usize = 8;
+const SALTS: usize = 10;
 /// More of a list of refs is not written out: its length and its digest stand for the rest.
 const REFS_MAX: usize = 16 * 1024;
 
@@ -50,7 +50,10 @@ impl EntryMaker {
     }
 }
 
-pub(super) fn signing(prepared: &Prepared, fingerprint: &[u8; 32], time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
+/// A request by its fingerprint, and how it came.
+type Came<'a> = (&'a [u8; 32], &'a Arrival);
+
+pub(super) fn signing(prepared: &Prepared, came: Came<'_>, time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
     let permit = prepared.permit();
     let mut leaf = Leaf::event(Token::SIGN, Decision::Permit, time);
     leaf.key = Some(*permit.key_id());
@@ -62,10 +65,10 @@ pub(super) fn signing(prepared: &Prepared, fingerprint: &[u8; 32], time: u64, sa
     let mut values = vec![("facts", facts.as_bytes()), ("grant", grant.as_bytes())];
     let time = prepared.own_time().map(|t| t.to_string());
     values.extend(time.iter().map(|t| ("time", t.as_bytes())));
-    request_entry(leaf, prepared.request(), fingerprint, &values, salts)
+    request_entry(leaf, prepared.request(), came, &values, salts)
 }
 
-pub(super) fn refusal(turned: &Turned, fingerprint: &[u8; 32], time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
+pub(super) fn refusal(turned: &Turned, came: Came<'_>, time: u64, salts: &mut Salts) -> Result<NewEntry, EntryError> {
     let mut leaf = Leaf::event(Token::DENY, Decision::Deny, time);
     leaf.reason = Some(Token::new(turned.reason)?);
     if let Some((id, version)) = &turned.key {
@@ -73,26 +76,29 @@ pub(super) fn refusal(turned: &Turned, fingerprint: &[u8; 32], time: u64, salts:
         leaf.key_version = Some(*version);
     }
     leaf.policy = turned.policy;
-    request_entry(leaf, &turned.request, fingerprint, &[("message", turned.message.as_bytes())], salts)
+    request_entry(leaf, &turned.request, came, &[("message", turned.message.as_bytes())], salts)
 }
 
 fn request_entry(
     mut leaf: Leaf,
     request: &SignRequest,
-    fingerprint: &[u8; 32],
+    (fingerprint, arrival): Came<'_>,
     more: &[(&str, &[u8])],
     salts: &mut Salts,
 ) -> Result<NewEntry, EntryError> {
     leaf.construction = Some(Token::new(request.construction.name())?);
     leaf.rid = Some(request.request_id.0);
     let payload = payload_text(&request.payload);
+    let waited = arrival.since.elapsed().as_micros().to_string();
     let mut values: Vec<(&str, &[u8])> = vec![
         ("key", request.key.as_str().as_bytes()),
         ("payload", payload.as_bytes()),
         ("principal", request.principal.as_str().as_bytes()),
         ("request", fingerprint),
         ("subject", request.subject.as_str().as_bytes()),
+        ("waited-us", waited.as_bytes()),
     ];
+    values.extend(Some(("peer", arrival.peer.as_bytes())).filter(|(_, peer)| !peer.is_empty()));
     values.extend_from_slice(more);
     let details = Details::new(&values, salts)?;
     leaf.principal = details.field("principal").map(chancery_reqlog::Field::commitment);

@@ -12,13 +12,32 @@ use crate::prepare::Prepared;
 use chancery_channel::{Principal, Refusal, RefusalKind, SignRequest};
 use chancery_reqlog::{Appended, Reader};
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use recorder::{Recorder, StartFacts};
+
+/// Where a request came from, and when. It is recorded, and nothing is decided by it.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    peer: String,
+    since: Instant,
+}
+
+impl From<&str> for Arrival {
+    /// Now, from this address; empty where nobody knows.
+    fn from(peer: &str) -> Self {
+        // An address is never longer, and the gateway is not trusted with more.
+        let peer = peer.chars().take(64).collect();
+        Self { peer, since: Instant::now() }
+    }
+}
 
 /// A decided request, on its way into the log.
 pub struct Pending {
     /// Number of the call on the channel.
     pub call: u64,
+    /// Where it came from, and when.
+    pub arrival: Arrival,
     /// What was decided.
     pub outcome: Outcome,
 }
@@ -35,21 +54,23 @@ impl Pending {
 
     /// The same as it was at another time, for what is signed again.
     fn at(self, time: Option<u64>) -> Self {
+        let (call, arrival) = (self.call, self.arrival);
         match (self.outcome, time) {
             (Outcome::Sign(prepared), Some(time)) => {
                 let again = prepared.at(time).map_or_else(|fault| Outcome::Fault(fault.to_string()), |p| Outcome::Sign(Box::new(p)));
-                Self { call: self.call, outcome: again }
+                Self { call, arrival, outcome: again }
             }
-            (outcome, _) => Self { call: self.call, outcome },
+            (outcome, _) => Self { call, arrival, outcome },
         }
     }
 
     /// The same, but refused if it was to be signed: no witness has cosigned for too long.
     fn unwitnessed(self) -> Self {
-        match self.outcome {
-            Outcome::Sign(prepared) => Self { call: self.call, outcome: Outcome::Refuse(Box::new(Turned::unwitnessed(&prepared))) },
-            outcome => Self { call: self.call, outcome },
-        }
+        let outcome = match self.outcome {
+            Outcome::Sign(prepared) => Outcome::Refuse(Box::new(Turned::unwitnessed(&prepared))),
+            outcome => outcome,
+        };
+        Self { outcome, ..self }
     }
 }
 

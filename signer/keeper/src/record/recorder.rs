@@ -167,7 +167,10 @@ impl Recorder {
         };
         let known = self.remembered.get(&request.request_id);
         let pending = match known {
-            Some(k) if k.fingerprint != fingerprint => Pending { call, outcome: Outcome::Refuse(Box::new(Turned::reused(request))) },
+            Some(k) if k.fingerprint != fingerprint => {
+                let outcome = Outcome::Refuse(Box::new(Turned::reused(request)));
+                Pending { call, arrival: pending.arrival, outcome }
+            }
             // What was permitted before is signed again only if it is permitted still; what was refused stays refused.
             Some(k) if k.refused.is_some() || matches!(pending.outcome, Outcome::Sign(_)) => {
                 return Plan::Again { index: k.index, refused: k.refused.clone(), time: k.time, pending };
@@ -181,8 +184,8 @@ impl Recorder {
             Outcome::Fault(_) => return Plan::Unrecorded { call, refusal: unrecorded(RefusalKind::Internal, "fault", String::new()) },
         };
         let made = draft.add(|time, salts| match &pending.outcome {
-            Outcome::Sign(prepared) => entry::signing(prepared, &fingerprint, time, salts),
-            Outcome::Refuse(turned) => entry::refusal(turned, &fingerprint, time, salts),
+            Outcome::Sign(prepared) => entry::signing(prepared, (&fingerprint, &pending.arrival), time, salts),
+            Outcome::Refuse(turned) => entry::refusal(turned, (&fingerprint, &pending.arrival), time, salts),
             Outcome::Fault(_) => Err(EntryError::Nothing),
         });
         match made {

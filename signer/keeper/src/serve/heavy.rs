@@ -6,7 +6,7 @@ use super::line::Line;
 use super::outbox::put;
 use crate::content::Content;
 use crate::prepare::Prepared;
-use crate::record::Recorded;
+use crate::record::{Arrival, Recorded};
 use chancery_channel::SignRequest;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
@@ -22,7 +22,7 @@ pub(crate) struct Heavy {
 }
 
 enum Task {
-    Judge { call: u64, request: Box<SignRequest>, content: Content },
+    Judge { call: u64, asked: Box<(SignRequest, Arrival)>, content: Content },
     Sign { call: u64, recorded: Box<Recorded<Prepared>>, finisher: Box<Finisher> },
     Stop,
 }
@@ -37,8 +37,8 @@ impl Heavy {
         len > LARGE
     }
 
-    pub(crate) fn judge(&self, call: u64, request: Box<SignRequest>, content: Content) {
-        self.put(Task::Judge { call, request, content });
+    pub(crate) fn judge(&self, call: u64, asked: Box<(SignRequest, Arrival)>, content: Content) {
+        self.put(Task::Judge { call, asked, content });
     }
 
     pub(crate) fn sign(&self, call: u64, recorded: Box<Recorded<Prepared>>, finisher: Finisher) {
@@ -67,8 +67,8 @@ impl HeavyWork {
         thread::Builder::new().name("large".to_owned()).spawn(move || {
             for task in self.work {
                 match task {
-                    Task::Judge { call, request, content } => {
-                        let decided = judge.judge(call, *request, content, now_ms());
+                    Task::Judge { call, asked, content } => {
+                        let decided = judge.judge(call, *asked, content, now_ms());
                         if let Some(line) = line.upgrade() {
                             line.submit(vec![decided]);
                         }

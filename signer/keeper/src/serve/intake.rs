@@ -7,7 +7,7 @@ use super::outbox::{Outbox, unrecorded};
 use super::reads::Reads;
 use super::spool::{Arrived, Spool};
 use crate::content::Content;
-use crate::record::Pending;
+use crate::record::{Arrival, Pending};
 use chancery_channel::{Answer, FrameError, Payload, ReadBuffer, RefusalKind, SignRequest, ToKeeper, split};
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -56,11 +56,11 @@ impl Intake {
 
     fn take(&mut self, message: ToKeeper<'_>, decided: &mut Vec<Pending>) {
         match message {
-            ToKeeper::Sign { id, request } => self.sign(id, request, decided),
+            ToKeeper::Sign { id, request, peer } => self.sign(id, request, Arrival::from(peer), decided),
             ToKeeper::Chunk { id, last, bytes } => match self.spool.add(id, bytes, last) {
                 Arrived::Waiting => {}
-                Arrived::Whole(request, content) if Heavy::is_large(content.len()) => self.heavy.judge(id, request, content),
-                Arrived::Whole(request, content) => decided.push(self.judge.judge(id, *request, content, (self.now_ms)())),
+                Arrived::Whole(asked, content) if Heavy::is_large(content.len()) => self.heavy.judge(id, asked, content),
+                Arrived::Whole(asked, content) => decided.push(self.judge.judge(id, *asked, content, (self.now_ms)())),
                 Arrived::Refused(refusal) => self.outbox.answer(id, Answer::Refused(refusal)),
             },
             ToKeeper::Cancel { id } => self.spool.cancel(id),
@@ -68,17 +68,17 @@ impl Intake {
         }
     }
 
-    fn sign(&mut self, id: u64, request: SignRequest, decided: &mut Vec<Pending>) {
+    fn sign(&mut self, id: u64, request: SignRequest, arrival: Arrival, decided: &mut Vec<Pending>) {
         if self.line.len().saturating_add(decided.len()) >= self.in_flight {
             let refusal = unrecorded(RefusalKind::Busy, "queue-full", "too many requests wait for the log; try again".into());
             return self.outbox.answer(id, Answer::Refused(refusal));
         }
         match request.payload {
             Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => {
-                decided.push(self.judge.judge(id, request, Content::none(), (self.now_ms)()))
+                decided.push(self.judge.judge(id, (request, arrival), Content::none(), (self.now_ms)()))
             }
             Payload::Content { .. } => {
-                if let Err(refusal) = self.spool.open(id, request) {
+                if let Err(refusal) = self.spool.open(id, request, arrival) {
                     self.outbox.answer(id, Answer::Refused(refusal));
                 }
             }

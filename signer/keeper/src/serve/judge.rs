@@ -5,7 +5,7 @@ use crate::content::{self, Content};
 use crate::key::OpenKeys;
 use crate::policy::{self, Policy};
 use crate::prepare::prepare;
-use crate::record::{Outcome, Pending, Turned};
+use crate::record::{Arrival, Outcome, Pending, Turned};
 use chancery_channel::SignRequest;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -32,8 +32,8 @@ impl Judge {
     }
 
     /// Decides one request. Whatever comes out is recorded before anything else happens.
-    pub(crate) fn judge(&self, call: u64, request: SignRequest, content: Content, now_ms: u64) -> Pending {
-        Pending { call, outcome: self.meter.decide.time(|| self.outcome(request, content, now_ms)) }
+    pub(crate) fn judge(&self, call: u64, (request, arrival): (SignRequest, Arrival), content: Content, now_ms: u64) -> Pending {
+        Pending { call, arrival, outcome: self.meter.decide.time(|| self.outcome(request, content, now_ms)) }
     }
 
     fn outcome(&self, request: SignRequest, content: Content, now_ms: u64) -> Outcome {

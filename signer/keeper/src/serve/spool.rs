@@ -3,6 +3,7 @@
 
 use super::outbox::unrecorded;
 use crate::content::{Content, Full, Room, Rooms};
+use crate::record::Arrival;
 use chancery_channel::{Payload, Refusal, RefusalKind, SignRequest};
 use std::collections::HashMap;
 
@@ -24,6 +25,7 @@ pub(crate) struct Spool {
 
 struct Arriving {
     request: SignRequest,
+    arrival: Arrival,
     declared: u64,
     content: Vec<u8>,
     room: Room,
@@ -34,7 +36,7 @@ pub(crate) enum Arrived {
     /// More is to come, or nobody waits for this chunk any more.
     Waiting,
     /// All of it is here.
-    Whole(Box<SignRequest>, Content),
+    Whole(Box<(SignRequest, Arrival)>, Content),
     /// More or less came than was declared.
     Refused(Refusal),
 }
@@ -45,7 +47,7 @@ impl Spool {
     }
 
     /// Takes room for the content of a request.
-    pub(crate) fn open(&mut self, call: u64, request: SignRequest) -> Result<(), Refusal> {
+    pub(crate) fn open(&mut self, call: u64, request: SignRequest, arrival: Arrival) -> Result<(), Refusal> {
         let Payload::Content { len: declared, .. } = request.payload else {
             return Err(unrecorded(RefusalKind::Internal, "no-content", "a request without content was spooled".into()));
         };
@@ -61,7 +63,7 @@ impl Spool {
         if self.open.contains_key(&call) {
             return Err(unrecorded(RefusalKind::Internal, "call-reused", "the gateway numbered two calls alike".into()));
         }
-        self.open.insert(call, Arriving { request, declared, content, room });
+        self.open.insert(call, Arriving { request, arrival, declared, content, room });
         Ok(())
     }
 
@@ -82,7 +84,7 @@ impl Spool {
             return Arrived::Waiting;
         }
         match self.open.remove(&call) {
-            Some(a) => Arrived::Whole(Box::new(a.request), Content::held(a.content, a.room)),
+            Some(a) => Arrived::Whole(Box::new((a.request, a.arrival)), Content::held(a.content, a.room)),
             None => Arrived::Waiting,
         }
     }
