@@ -96,6 +96,8 @@ pub fn enter(plan: &Plan, accepted: &Accepted) -> Result<Report, CellError> {
     if threads != 1 {
         return Err(CellError::Threads(threads));
     }
+    // It is read from /proc the first time, and remembered; there is no /proc in the cell.
+    let _ = rustix::param::page_size();
     harden()?;
     let mut report = Report::hardened();
     if plan.network == Network::None {

@@ -14,7 +14,7 @@ mod names;
 pub use buffer::ReadBuffer;
 pub use frame::{FrameError, MAX_FRAME, encode, split};
 pub use message::{
-    Answer, Body, Checkpoint, ConsistencyProof, Digest, DigestAlgorithm, Entries, FromKeeper, HashState, KeyDescription, KeyState, Leaf,
-    Payload, Ready, Refusal, RefusalKind, SignRequest, Signed, Statement, StatementSubject, ToKeeper,
+    Answer, Body, Cell, Checkpoint, ConsistencyProof, Digest, DigestAlgorithm, Entries, FromKeeper, HashState, KeyDescription, KeyState,
+    Leaf, Payload, Ready, Refusal, RefusalKind, SignRequest, Signed, Statement, StatementSubject, ToKeeper,
 };
 pub use names::{KeyName, NameError, Namespace, Principal, RequestId, Subject};

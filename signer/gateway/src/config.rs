@@ -1,11 +1,13 @@
 //! `signer.toml`, as far as it is the gateway's.
 
 mod fault;
+mod sandbox;
 #[cfg(test)]
 mod tests;
 mod value;
 mod witness;
 
+use chancery_cell::Accepted;
 use chancery_channel::MAX_FRAME;
 use serde::{Deserialize, de};
 use std::io;
@@ -58,6 +60,8 @@ struct File {
     #[serde(rename = "keeper")]
     _keeper: de::IgnoredAny,
     witness: Option<Witness>,
+    #[serde(default)]
+    sandbox: sandbox::Sandbox,
 }
 
 /// The table `[gateway]`.
@@ -84,6 +88,9 @@ pub struct Gateway {
     /// The table `[witness]`, if it names anybody to be asked.
     #[serde(skip)]
     pub witness: Option<Witness>,
+    /// Which layers of the cell may be missing: the table `[sandbox]`.
+    #[serde(skip)]
+    pub sandbox: Accepted,
 }
 
 /// The table `[gateway.limits]`. Sizes are written as `"16 MiB"`, times as `"10 s"`.
@@ -173,6 +180,6 @@ impl Gateway {
 
 fn parse(path: &Path, text: &str) -> Result<Gateway, ConfigError> {
     let file: Result<File, _> = toml::from_str(text);
-    let with_witness = |file: File| Gateway { witness: file.witness.filter(Witness::is_on), ..file.gateway };
-    file.map(with_witness).map_err(|error| fault::report(path, text, &error))
+    let whole = |file: File| Gateway { witness: file.witness.filter(Witness::is_on), sandbox: file.sandbox.accept_missing, ..file.gateway };
+    file.map(whole).map_err(|error| fault::report(path, text, &error))
 }

@@ -1,5 +1,6 @@
 //! `chanceryd serve`: the process around the server. Starts the keeper, says when it is ready, and stops both in order.
 
+use crate::cell;
 use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
 use crate::keeper::{Keeper, KeeperError};
@@ -7,12 +8,16 @@ use crate::link::{GreetingError, KeeperState, Link};
 use crate::server::Server;
 use crate::tls::{self, TlsError};
 use crate::witness::Witnesses;
-use chancery_channel::Ready;
+use chancery_cell::CellError;
+use chancery_channel::{Cell, Ready};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Connections that the kernel holds for us until we take them.
@@ -32,6 +37,9 @@ pub enum ServeError {
     /// The keeper could not be started.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
+    /// The process could not be closed in.
+    #[error(transparent)]
+    Cell(#[from] CellError),
     /// The keeper did not greet.
     #[error("not started; the keeper ended with {status}")]
     NotReady {
@@ -73,15 +81,44 @@ enum End {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeError> {
+pub fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeError> {
     let config = Gateway::read(dir)?;
-    let limits = &config.limits;
     let tls = tls::server(&config.server_certificate, &config.server_key, &config.client_ca)?;
-    let mut signals = Signals::new().map_err(ServeError::Process)?;
+    // Signals are heeded from here on. This runtime has no threads, which would stay outside the cell.
+    let threadless = Builder::new_current_thread().enable_all().build().map_err(ServeError::Process)?;
+    let signals = threadless.block_on(async { Signals::new() }).map_err(ServeError::Process)?;
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
     let socket = reserve(config.listen)?;
-    make_room_for(limits.connections);
-    let (keeper, channel) = Keeper::start(program, dir, unlock)?;
+    make_room_for(config.limits.connections);
+    let (mut keeper, channel) = Keeper::start(program, dir, unlock)?;
+    let cell = match chancery_cell::enter(&cell::plan(&config, keeper.id()), &config.sandbox) {
+        Ok(report) => report,
+        Err(error) => {
+            // The first error is the one to be told.
+            drop(keeper.kill());
+            return Err(error.into());
+        }
+    };
+    tracing::info!("cell: {cell}");
+    let cell = Cell { layers: cell.layers(), missing: cell.missing() };
+    let runtime = Builder::new_multi_thread().enable_all().build().map_err(ServeError::Process)?;
+    runtime.block_on(attend(&config, Opened { tls, signals, socket, keeper, channel, cell }))
+}
+
+/// What was opened before the process entered its cell, and what it says of that.
+struct Opened {
+    tls: Arc<rustls::ServerConfig>,
+    signals: Signals,
+    socket: TcpSocket,
+    keeper: Keeper,
+    channel: UnixStream,
+    cell: Cell,
+}
+
+async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
+    let Opened { tls, mut signals, socket, keeper, channel, cell } = opened;
+    let limits = &config.limits;
+    let channel = tokio::net::UnixStream::from_std(channel).map_err(ServeError::Process)?;
     let opened = tokio::select! {
         opened = Link::open(channel) => opened,
         name = signals.next() => {
@@ -97,7 +134,7 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     let listen = |source| ServeError::Listen { address: config.listen, source };
     let listener = socket.listen(BACKLOG).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let server = start(listener, tls, &link, &ready, &config).await;
+    let server = start(listener, tls, &link, &ready, config, cell).await;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
     announce(address).map_err(ServeError::Process)?;
 
@@ -115,9 +152,9 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     }
 }
 
-async fn start(listener: TcpListener, tls: std::sync::Arc<rustls::ServerConfig>, link: &Link, ready: &Ready, config: &Gateway) -> Server {
+async fn start(listener: TcpListener, tls: Arc<rustls::ServerConfig>, link: &Link, ready: &Ready, config: &Gateway, cell: Cell) -> Server {
     tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
-    Server::start(listener, tls, link, ready, &config.limits).await
+    Server::start(listener, tls, link, ready, &config.limits, cell).await
 }
 
 /// Takes the address without listening on it.

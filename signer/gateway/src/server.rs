@@ -4,8 +4,8 @@ use crate::accept::{AcceptLimits, accept};
 use crate::config::Limits;
 use crate::health::{Health, Pulse};
 use crate::link::Link;
-use crate::services::{CallLimits, Keys, RequestLog, Signing, known_only, until};
-use chancery_channel::Ready;
+use crate::services::{CallLimits, Cells, Keys, RequestLog, Signing, known_only, until};
+use chancery_channel::{Cell, Ready};
 use chancery_proto::v1::key_service_server::KeyServiceServer;
 use chancery_proto::v1::request_log_service_server::RequestLogServiceServer;
 use chancery_proto::v1::signing_service_server::SigningServiceServer;
@@ -37,12 +37,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves what comes to `listener`.
-    pub async fn start(listener: TcpListener, tls: Arc<ServerConfig>, link: &Link, ready: &Ready, limits: &Limits) -> Self {
+    /// Serves what comes to `listener`. `cell` is what this process gave up.
+    pub async fn start(listener: TcpListener, tls: Arc<ServerConfig>, link: &Link, ready: &Ready, limits: &Limits, cell: Cell) -> Self {
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, ready).await;
         let (stopping, stopped) = watch::channel(false);
-        let router = router(limits, link, stopped.clone()).add_service(InterceptedService::new(health_service, known_only));
+        let cells = Cells { keeper: ready.cell.clone(), gateway: cell };
+        let router = router(limits, link, cells, stopped.clone()).add_service(InterceptedService::new(health_service, known_only));
         let accept_limits = AcceptLimits {
             connections: count(limits.connections),
             per_principal: count(limits.connections_per_principal),
@@ -83,7 +84,7 @@ impl Server {
     }
 }
 
-fn router(limits: &Limits, link: &Link, stopping: watch::Receiver<bool>) -> Router {
+fn router(limits: &Limits, link: &Link, cells: Cells, stopping: watch::Receiver<bool>) -> Router {
     let calls = CallLimits {
         max_content: limits.max_content,
         request_timeout: limits.request_timeout,
@@ -92,7 +93,7 @@ fn router(limits: &Limits, link: &Link, stopping: watch::Receiver<bool>) -> Rout
     };
     let message = usize::try_from(limits.max_message).unwrap_or(usize::MAX);
     let signing = Signing::new(link.clone(), calls, count(limits.in_flight), stopping);
-    let keys = Keys::new(link.clone(), limits.request_timeout);
+    let keys = Keys::new(link.clone(), limits.request_timeout, cells);
     let log = RequestLog::new(link.clone(), limits.request_timeout);
     transport::Server::builder()
         .max_concurrent_streams(limits.streams_per_connection)

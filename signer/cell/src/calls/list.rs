@@ -31,6 +31,8 @@ pub(super) fn calls(plan: &Plan) -> Vec<Call> {
     if plan.write.is_empty() {
         let changes = bits(&[O_ACCMODE, O_CREAT, O_TRUNC]);
         all.push(checked(SYS_openat, 2, changes, 0));
+        #[cfg(target_arch = "x86_64")]
+        all.push(checked(SYS_open, 1, changes, 0));
     } else {
         all.extend(CHANGES.iter().copied().chain([SYS_openat]).map(plain));
     }
@@ -131,6 +133,8 @@ const CHANGES: &[c_long] = &[
     SYS_fchmodat,
     SYS_utimensat,
     SYS_umask,
+    #[cfg(target_arch = "x86_64")]
+    SYS_open,
     #[cfg(target_arch = "x86_64")]
     SYS_rename,
     #[cfg(target_arch = "x86_64")]

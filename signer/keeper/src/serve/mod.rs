@@ -15,7 +15,8 @@ mod witness;
 use crate::key::OpenKeys;
 use crate::policy::Policy;
 use crate::record::{Recorder, StartFacts};
-use chancery_channel::{FrameError, FromKeeper, Ready};
+use chancery_cell::Report;
+use chancery_channel::{Cell, FrameError, FromKeeper, Ready};
 use chancery_reqlog::{Reader, Witnesses};
 use finish::Finisher;
 use heavy::Heavy;
@@ -52,6 +53,8 @@ pub struct House {
     pub log: HouseLog,
     /// Bounds.
     pub limits: Limits,
+    /// What the process gave up.
+    pub cell: Report,
 }
 
 /// The request log, opened.
@@ -101,7 +104,8 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let (line, threads) = Line::start(recorder, finisher, now_ms).map_err(ServeError::Start)?;
     let heavy_thread = heavy_work.start(Arc::clone(&judge), Arc::downgrade(&line), now_ms).map_err(ServeError::Start)?;
 
-    let ready = Ready { log_vkey: vkey, keys: keys.descriptions(), read_only };
+    let cell = Cell { layers: house.cell.layers(), missing: house.cell.missing() };
+    let ready = Ready { log_vkey: vkey, keys: keys.descriptions(), read_only, cell };
     outbox.send(&FromKeeper::Ready(ready)).map_err(ServeError::Greeting)?;
     let limits = SpoolLimits { max_content: house.limits.max_content, total: house.limits.spool };
     let mut intake = Intake {
