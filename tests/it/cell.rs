@@ -7,6 +7,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
 use std::fs;
+use std::io::Read as _;
+use std::net::TcpListener;
 
 fn setup() -> Setup {
     Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]")
@@ -102,8 +104,10 @@ fn a_missing_layer_is_refused_with_the_line_that_accepts_it() {
         (host, said)
     });
     assert!(said.contains("the sandbox has no landlock, since this kernel has no Landlock"), "{said}");
-    let line = said.lines().find_map(|l| l.trim().strip_prefix("accept_missing = ")).unwrap().to_owned();
-    host.write("signer.toml", &format!("{}\n[sandbox]\naccept_missing = {line}\n", host.read("signer.toml")));
+    let line = said.lines().map(str::trim).find(|l| l.starts_with("accept_missing = ")).unwrap().to_owned();
+    let config = host.read("signer.toml");
+    let before = config.lines().find(|l| l.starts_with("accept_missing = ")).unwrap();
+    host.write("signer.toml", &config.replace(before, &line));
     let mut host = host;
     let host = without_landlock(move || {
         host.serve();
@@ -118,4 +122,19 @@ fn a_missing_layer_ends_the_keeper_and_the_gateway_with_2() {
     let host = setup().make();
     let output = without_landlock(move || run(host.chanceryd(&["serve"]).arg("--dir").arg(host.dir())));
     let _ = output.failed(2, "accept_missing = [\"network-namespace\", \"landlock\"]");
+}
+
+#[test]
+fn a_gateway_with_witnesses_still_looks_up_names_and_reaches_them() {
+    let witness = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = witness.local_addr().unwrap().port();
+    let vkey = "witness.example/w1+20324abe+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X";
+    let mut host = setup().make();
+    let table = format!("[witness]\nmode = \"background\"\n[[witness.server]]\nvkey = \"{vkey}\"\nurl = \"http://localhost:{port}\"\n");
+    host.write("signer.toml", &format!("{}\n{table}", host.read("signer.toml")));
+    host.serve();
+    let (mut connection, _) = witness.accept().unwrap();
+    let mut line = [0; 20];
+    connection.read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"POST /add-checkpoint");
 }

@@ -1,4 +1,4 @@
-//! What a process in the cell can do and cannot, tried out by a process in it (`examples/prisoner.rs`).
+//! What a process in the cell can do and cannot, tried out by a process in it (`prisoner/main.rs`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at its first fault")]
 #![allow(clippy::disallowed_methods, reason = "what a test writes need not outlive it")]
 

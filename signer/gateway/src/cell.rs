@@ -35,3 +35,17 @@ fn resolver_of_the_system() -> Option<PathBuf> {
     let file = std::fs::canonicalize("/etc/resolv.conf").ok()?;
     file.parent().filter(|dir| *dir != Path::new("/etc")).map(Path::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_that_are_renewed_can_be_read_and_the_key_of_the_ca_cannot() {
+        let dir = tempfile::tempdir().unwrap();
+        let certificate = dir.path().join("server.crt");
+        assert_eq!(beside(&certificate), [dir.path().to_owned(), certificate.clone()]);
+        std::fs::File::create(dir.path().join("ca.key")).unwrap();
+        assert_eq!(beside(&certificate), [certificate]);
+    }
+}

@@ -91,6 +91,8 @@ pub fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeErr
     let socket = reserve(config.listen)?;
     make_room_for(config.limits.connections);
     let (mut keeper, channel) = Keeper::start(program, dir, unlock)?;
+    // Asked before the cell hides what a control group allows.
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cell = match chancery_cell::enter(&cell::plan(&config, keeper.id()), &config.sandbox) {
         Ok(report) => report,
         Err(error) => {
@@ -101,7 +103,7 @@ pub fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeErr
     };
     tracing::info!("cell: {cell}");
     let cell = Cell { layers: cell.layers(), missing: cell.missing() };
-    let runtime = Builder::new_multi_thread().enable_all().build().map_err(ServeError::Process)?;
+    let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build().map_err(ServeError::Process)?;
     runtime.block_on(attend(&config, Opened { tls, signals, socket, keeper, channel, cell }))
 }
 

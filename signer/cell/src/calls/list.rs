@@ -24,6 +24,12 @@ const INT: u64 = 0xffff_ffff;
 /// `prctl`: a name for a mapping.
 const PR_SET_VMA: u64 = 0x5356_4d41;
 
+#[cfg(target_arch = "x86_64")]
+const RENAMEAT: c_long = SYS_renameat;
+/// On arm64, which libc has no name for.
+#[cfg(not(target_arch = "x86_64"))]
+const RENAMEAT: c_long = 38;
+
 /// Everything that the plan allows.
 pub(super) fn calls(plan: &Plan) -> Vec<Call> {
     let mut all: Vec<Call> = [FILES, MEMORY, THREADS, TIME, SIGNALS, CONNECTED].concat().into_iter().map(plain).collect();
@@ -120,11 +126,10 @@ const CHANGES: &[c_long] = &[
     SYS_fsync,
     SYS_fdatasync,
     SYS_syncfs,
-    SYS_sync_file_range,
     SYS_ftruncate,
     SYS_fallocate,
     SYS_copy_file_range,
-    SYS_renameat,
+    RENAMEAT,
     SYS_renameat2,
     SYS_unlinkat,
     SYS_mkdirat,

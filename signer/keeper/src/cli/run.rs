@@ -28,6 +28,8 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         return Err(CliError::Usage { what, instead: "pass the passphrase on another descriptor".to_owned() });
     }
     let passphrase = Passphrase::existing(&source)?;
+    // Asked before the cell hides what a control group allows.
+    let signers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut cell = enter_cell(&config)?;
     let keyring = Keyring::open(&config.keys, &passphrase)?;
     drop(passphrase);
@@ -41,7 +43,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let opened = open_log(&config, &keyring)?;
     drop(keyring);
     let limits = Limits { max_content: config.limits.max_content, spool: config.limits.spool, in_flight: config.limits.in_flight };
-    Ok(serve(socket, House { policy, keys, log: opened, limits, cell })?)
+    Ok(serve(socket, House { policy, keys, log: opened, limits, cell, signers })?)
 }
 
 /// Gives up everything but the log's directory and the sealed keys. Configuration, policy and passphrase were read before; the network

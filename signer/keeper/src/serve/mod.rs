@@ -55,6 +55,8 @@ pub struct House {
     pub limits: Limits,
     /// What the process gave up.
     pub cell: Report,
+    /// How many threads sign at once.
+    pub signers: usize,
 }
 
 /// The request log, opened.
@@ -101,7 +103,7 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     recorder.begin(&facts, now_ms());
     let read_only = recorder.closed_because().map(str::to_owned);
     let finisher = Finisher { keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), heavy: heavy.clone() };
-    let (line, threads) = Line::start(recorder, finisher, now_ms).map_err(ServeError::Start)?;
+    let (line, threads) = Line::start(recorder, finisher, house.signers, now_ms).map_err(ServeError::Start)?;
     let heavy_thread = heavy_work.start(Arc::clone(&judge), Arc::downgrade(&line), now_ms).map_err(ServeError::Start)?;
 
     let cell = Cell { layers: house.cell.layers(), missing: house.cell.missing() };
