@@ -83,11 +83,16 @@ fn status_says_what_is_in_force_on_the_key_host() {
     }
 }
 
-/// Does something where the kernel does not know Landlock: what a thread may not call, the processes that it starts may not either.
+/// Does something where the kernel does not know Landlock.
 fn without_landlock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
-    let calls = BTreeMap::from([(libc::SYS_landlock_create_ruleset, Vec::new())]);
-    let filter = SeccompFilter::new(calls, SeccompAction::Allow, unknown, ARCH.try_into().unwrap()).unwrap();
+    without(libc::SYS_landlock_create_ruleset, libc::ENOSYS, work)
+}
+
+/// Does something where the kernel refuses a call: what a thread may not call, the processes that it starts may not either.
+fn without<T: Send + 'static>(call: libc::c_long, error: libc::c_int, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let refused = SeccompAction::Errno(error.unsigned_abs());
+    let calls = BTreeMap::from([(call, Vec::new())]);
+    let filter = SeccompFilter::new(calls, SeccompAction::Allow, refused, ARCH.try_into().unwrap()).unwrap();
     let program: seccompiler::BpfProgram = filter.try_into().unwrap();
     let restricted = move || {
         apply_filter(&program).unwrap();
@@ -118,10 +123,25 @@ fn a_missing_layer_is_refused_with_the_line_that_accepts_it() {
 }
 
 #[test]
-fn a_missing_layer_ends_the_keeper_and_the_gateway_with_2() {
+fn a_missing_layer_ends_the_gateway_with_2() {
     let host = setup().make();
     let output = without_landlock(move || run(host.chanceryd(&["serve"]).arg("--dir").arg(host.dir())));
     let _ = output.failed(2, "accept_missing = [\"network-namespace\", \"landlock\"]");
+}
+
+#[test]
+fn a_keeper_without_a_network_of_its_own_is_accepted_unless_all_layers_are_insisted_on() {
+    let mut host = setup().make();
+    let host = without(libc::SYS_unshare, libc::EPERM, move || {
+        host.serve();
+        host
+    });
+    let (text, _) = status_of(&host);
+    assert!(text.contains("missing network-namespace: the kernel refuses one to a process without privileges"), "{text}");
+
+    let host = setup().config("accept_missing = [\"network-namespace\"]", "accept_missing = []").make();
+    let output = without(libc::SYS_unshare, libc::EPERM, move || run(host.chanceryd(&["serve"]).arg("--dir").arg(host.dir())));
+    let _ = output.failed(2, "chancery-keeper: not started: the sandbox has no network-namespace");
 }
 
 #[test]
