@@ -100,7 +100,7 @@ fn layers_of_the_cell_that_may_be_missing_are_named() {
     assert_eq!(with("[\"landlock\"]").unwrap().sandbox, Accepted::parse(["landlock"]).unwrap());
     assert_eq!(read(GOOD).unwrap().sandbox, Accepted::default());
     let said = with("[\"landlok\"]").unwrap_err().to_string();
-    assert!(said.starts_with("/host/signer.toml:16:18: there is no layer \"landlok\""), "{said}");
+    assert!(said.starts_with("/host/signer.toml:17:18: there is no layer \"landlok\""), "{said}");
 }
 
 #[test]
