@@ -51,8 +51,8 @@ pub(crate) async fn checkpoint_once(channel: Channel) -> Result<String, Status> 
 }
 
 /// Asks one endpoint once for its keys.
-pub(crate) async fn keys_once(channel: Channel) -> Result<Vec<v1::Key>, Status> {
-    Ok(KeyServiceClient::new(channel).list_keys(ListKeysRequest {}).await?.into_inner().keys)
+pub(crate) async fn keys_once(channel: Channel) -> Result<v1::ListKeysResponse, Status> {
+    Ok(KeyServiceClient::new(channel).list_keys(ListKeysRequest {}).await?.into_inner())
 }
 
 async fn sign_once(channel: Channel, request: &Request) -> Result<v1::SignResponse, Status> {

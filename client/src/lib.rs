@@ -43,6 +43,6 @@ pub use receipt::{Expected, Receipt, ReceiptError, hex};
 pub use request::{Material, Request, RequestError, RequestId};
 pub use signature::VerifiedSignature;
 pub use state::{StateError, StateStore};
-pub use status::{EndpointStatus, KeyComparison, KeyState, KeyVerdict};
+pub use status::{Cell, EndpointStatus, KeyComparison, KeyState, KeyVerdict};
 pub use text::printable;
 pub use wire::{Backoff, Notice, Notify, Trouble};

@@ -24,6 +24,19 @@ pub struct EndpointStatus {
     pub round_trip: Duration,
     /// The keys, beside those that are pinned.
     pub keys: Vec<KeyComparison>,
+    /// What the process that holds the keys gave up, as it says; `None` when it says nothing.
+    pub keeper_cell: Option<Cell>,
+    /// What the process that answers gave up, as it says.
+    pub gateway_cell: Option<Cell>,
+}
+
+/// What a process of the key host gave up before it served. Nothing proves it: it is for the people who run the key host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// The layers in force, by name.
+    pub layers: Vec<String>,
+    /// Those that are missing, each with the reason.
+    pub missing: Vec<String>,
 }
 
 /// A key of the key host beside the pinned one.
@@ -87,13 +100,13 @@ impl Client {
     /// [`Error`] when no endpoint answers.
     pub async fn keys(&self) -> Result<Vec<KeyComparison>, Error> {
         match self.host.patience.call(&self.host.lines, keys_once).await {
-            Ok((keys, _)) => Ok(compare(&self.profile, &keys)),
+            Ok((reply, _)) => Ok(compare(&self.profile, &reply.keys)),
             Err(failure) => Err(self.plain(failure)),
         }
     }
 
     async fn status_of(&self, line: &Line) -> Result<EndpointStatus, Error> {
-        let keys = self.once(line, keys_once).await?;
+        let reply = self.once(line, keys_once).await?;
         let begun = Instant::now();
         let note = self.once(line, checkpoint_once).await?;
         let round_trip = begun.elapsed();
@@ -101,7 +114,9 @@ impl Client {
         let (log_size, log_size_before) = (seen.checkpoint.size, self.log.size().await);
         self.log.accept(seen, &self.host).await?;
         let endpoint = line.endpoint.to_string();
-        Ok(EndpointStatus { endpoint, log_size, log_size_before, round_trip, keys: compare(&self.profile, &keys) })
+        let keys = compare(&self.profile, &reply.keys);
+        let [keeper_cell, gateway_cell] = [reply.keeper_cell, reply.gateway_cell].map(|cell| cell.map(Cell::from));
+        Ok(EndpointStatus { endpoint, log_size, log_size_before, round_trip, keys, keeper_cell, gateway_cell })
     }
 
     async fn once<T, F: Future<Output = Result<T, Status>>>(&self, line: &Line, call: impl FnOnce(Channel) -> F) -> Result<T, Error> {
@@ -124,6 +139,13 @@ impl Client {
                 Err(misbehaviour) => misbehaviour.into(),
             },
         }
+    }
+}
+
+impl From<v1::Cell> for Cell {
+    fn from(cell: v1::Cell) -> Self {
+        let [layers, missing] = [cell.layers, cell.missing].map(|list| list.iter().map(|text| printable(text)).collect());
+        Self { layers, missing }
     }
 }
 

@@ -29,7 +29,7 @@ fn certificate(authority: &(String, String), names: &[&str], until: i32) -> (Str
 }
 
 fn authority(host: &KeyHost) -> (String, String) {
-    (host.read("pki/ca.crt"), host.read("pki/ca.key"))
+    (host.read("pki/ca.crt"), host.read("ca/ca.key"))
 }
 
 /// What `chancery` says when it asks with another certificate.

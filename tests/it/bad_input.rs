@@ -142,8 +142,8 @@ fn ten_thousand_refs_are_read_and_one_that_is_not_granted_is_found() {
 
 /// A certificate by the key host's own CA, with these names and this time.
 fn certificate(host: &KeyHost, names: &[&str], valid: bool) -> Identity {
-    let read = |name: &str| fs::read_to_string(host.dir().join("pki").join(name)).unwrap();
-    let issuer = Issuer::from_ca_cert_pem(&read("ca.crt"), KeyPair::from_pem(&read("ca.key")).unwrap()).unwrap();
+    let read = |name: &str| fs::read_to_string(host.dir().join(name)).unwrap();
+    let issuer = Issuer::from_ca_cert_pem(&read("pki/ca.crt"), KeyPair::from_pem(&read("ca/ca.key")).unwrap()).unwrap();
     let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let mut params = CertificateParams::default();
     params.subject_alt_names = names.iter().map(|n| SanType::URI(Ia5String::try_from(*n).unwrap())).collect();

@@ -17,6 +17,7 @@ mod auditor;
 mod bad_client;
 mod bad_host;
 mod bad_input;
+mod cell;
 mod console;
 mod cosign;
 mod crash;

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::output::Output;
 use super::{Global, keys, session};
-use chancery::{EndpointStatus, Error, KeyState, KeyVerdict};
+use chancery::{Cell, EndpointStatus, Error, KeyState, KeyVerdict};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -58,7 +58,19 @@ fn describe(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> String
     for key in &status.keys {
         let _ = writeln!(text, "  {}", keys::line(key));
     }
+    for (process, cell) in [("keeper", &status.keeper_cell), ("gateway", &status.gateway_cell)] {
+        let _ = writeln!(text, "  key host: cell of the {process}: {}", cell.as_ref().map_or_else(|| "not said".to_owned(), in_words));
+    }
     text
+}
+
+fn in_words(cell: &Cell) -> String {
+    let missing = if cell.missing.is_empty() { String::new() } else { format!("; missing {}", cell.missing.join(", ")) };
+    format!("{}{missing}", cell.layers.join(", "))
+}
+
+fn cell_json(cell: Option<&Cell>) -> Value {
+    cell.map_or(Value::Null, |cell| json!({ "layers": cell.layers, "missing": cell.missing }))
 }
 
 fn describe_json(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> Value {
@@ -70,6 +82,7 @@ fn describe_json(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> V
             "log_size": s.log_size,
             "log_size_before": s.log_size_before,
             "keys": s.keys.iter().map(keys::facts).collect::<Vec<_>>(),
+            "cell": { "keeper": cell_json(s.keeper_cell.as_ref()), "gateway": cell_json(s.gateway_cell.as_ref()) },
         }),
         Err(error) => json!({ "endpoint": endpoint, "reached": false, "error": error.json() }),
     }

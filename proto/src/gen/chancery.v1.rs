@@ -582,6 +582,22 @@ pub struct ListKeysResponse {
     /// The keys.
     #[prost(message, repeated, tag = "1")]
     pub keys: ::prost::alloc::vec::Vec<Key>,
+    /// What the process that holds the keys gave up.
+    #[prost(message, optional, tag = "2")]
+    pub keeper_cell: ::core::option::Option<Cell>,
+    /// What the process that answers gave up.
+    #[prost(message, optional, tag = "3")]
+    pub gateway_cell: ::core::option::Option<Cell>,
+}
+/// What a process of the key host gave up before it served, as it says itself.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cell {
+    /// The layers in force, by name: "seccomp", "landlock 7".
+    #[prost(string, repeated, tag = "1")]
+    pub layers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Those that are missing, each with the reason.
+    #[prost(string, repeated, tag = "2")]
+    pub missing: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Asks for one key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

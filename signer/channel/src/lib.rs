@@ -17,8 +17,8 @@ pub use buffer::ReadBuffer;
 pub use digest::{Digest, DigestAlgorithm};
 pub use frame::{FrameError, MAX_FRAME, encode, split};
 pub use message::{
-    Answer, Body, Checkpoint, ConsistencyProof, Entries, FromKeeper, HashState, KeyDescription, KeyState, Leaf, Payload, Ready, Refusal,
-    RefusalKind, SignRequest, Signed, Statement, StatementSubject, ToKeeper,
+    Answer, Body, Cell, Checkpoint, ConsistencyProof, Entries, FromKeeper, HashState, KeyDescription, KeyState, Leaf, Payload, Ready,
+    Refusal, RefusalKind, SignRequest, Signed, Statement, StatementSubject, ToKeeper,
 };
 pub use names::{KeyName, NameError, Namespace, Principal, RequestId, Subject};
 pub use stats::{BATCH_BOUNDS, STEP_BOUNDS, Stats, Tally, WitnessStats};

@@ -203,6 +203,17 @@ pub struct Ready {
     pub keys: Vec<KeyDescription>,
     /// Why no signatures are made, when only reads are served.
     pub read_only: Option<String>,
+    /// What the keeper's process gave up.
+    pub cell: Cell,
+}
+
+/// What a process of the key host gave up before it served.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The layers in force, by name: `seccomp`, `landlock 7`.
+    pub layers: Vec<String>,
+    /// Those that are missing, each with the reason.
+    pub missing: Vec<String>,
 }
 
 /// The public half of a key, and what it was made for.

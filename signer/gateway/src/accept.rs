@@ -230,7 +230,8 @@ mod tests {
             handshakes_per_address: 1,
             handshake_timeout: Duration::from_secs(20),
         };
-        let ready = chancery_channel::Ready { log_vkey: String::new(), keys: Vec::new(), read_only: None };
+        let ready =
+            chancery_channel::Ready { log_vkey: String::new(), keys: Vec::new(), read_only: None, cell: chancery_channel::Cell::default() };
         let mut connections = accept(listener, Arc::new(trust), Arc::new(Metrics::new(&ready)), limits);
         let tcp = TcpStream::connect(address).await.unwrap();
         let connecting = TlsConnector::from(Arc::new(client)).connect(ServerName::try_from("localhost").unwrap(), tcp);

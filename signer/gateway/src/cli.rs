@@ -3,6 +3,7 @@
 use crate::admin::{self, AdminError, NewHost, Request, Revoked, Role};
 use crate::keeper::{self, KeeperError};
 use crate::serve::{ServeError, serve};
+use chancery_cell::CellError;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -140,9 +141,6 @@ pub enum CliError {
     /// Handing over.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
-    /// No runtime.
-    #[error("the process cannot be set up")]
-    Runtime(#[source] std::io::Error),
     /// Output.
     #[error("the result could not be printed")]
     Output(#[source] std::io::Error),
@@ -154,7 +152,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         let keeper = match self {
             Self::Admin(AdminError::Config(_) | AdminError::Name { .. } | AdminError::Exists { .. })
-            | Self::Serve(ServeError::Config(_) | ServeError::Tls(_)) => return 2,
+            | Self::Serve(ServeError::Config(_) | ServeError::Tls(_) | ServeError::Cell(CellError::Missing { .. })) => return 2,
             Self::Serve(ServeError::NotReady { status, .. } | ServeError::KeeperEnded(status)) => status,
             Self::Admin(AdminError::Keeper(KeeperError::Failed { status, .. })) => status,
             _ => return 1,
@@ -220,10 +218,7 @@ impl Cli {
                 ))
             }
             Command::Revoke(r) => revoke(&self.dir, self.json, r),
-            Command::Serve(unlock) => {
-                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-                Ok(runtime.block_on(serve(&self.dir, &program, &unlock))?)
-            }
+            Command::Serve(unlock) => Ok(serve(&self.dir, &program, &unlock)?),
             Command::Key(handed) => Err(hand_over(&program, "key", &self.dir, self.json, handed).into()),
             Command::Policy(handed) => Err(hand_over(&program, "policy", &self.dir, self.json, handed).into()),
             Command::Log(handed) => Err(hand_over(&program, "log", &self.dir, self.json, handed).into()),

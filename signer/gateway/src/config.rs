@@ -1,6 +1,7 @@
 //! `signer.toml`, as far as it is the gateway's.
 
 mod fault;
+mod sandbox;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -8,6 +9,7 @@ mod witness;
 
 use crate::accept::Rate;
 use crate::tls::TlsFiles;
+use chancery_cell::Accepted;
 use chancery_channel::MAX_FRAME;
 use serde::{Deserialize, de};
 use std::io;
@@ -61,6 +63,8 @@ struct File {
     _keeper: de::IgnoredAny,
     witness: Option<Witness>,
     metrics: Option<MetricsTable>,
+    #[serde(default)]
+    sandbox: sandbox::Sandbox,
 }
 
 /// The table `[gateway]`.
@@ -92,6 +96,9 @@ pub struct Gateway {
     /// Where metrics are to be had on this machine, from the table `[metrics]`.
     #[serde(skip)]
     pub metrics: Option<SocketAddr>,
+    /// Which layers of the cell may be missing: the table `[sandbox]`.
+    #[serde(skip)]
+    pub sandbox: Accepted,
 }
 
 /// The table `[metrics]`.
@@ -209,7 +216,11 @@ impl Gateway {
 
 fn parse(path: &Path, text: &str) -> Result<Gateway, ConfigError> {
     let file: Result<File, _> = toml::from_str(text);
-    let with_witness =
-        |file: File| Gateway { witness: file.witness.filter(Witness::is_on), metrics: file.metrics.map(|m| m.listen), ..file.gateway };
-    file.map(with_witness).map_err(|error| fault::report(path, text, &error))
+    let whole = |file: File| Gateway {
+        witness: file.witness.filter(Witness::is_on),
+        metrics: file.metrics.map(|m| m.listen),
+        sandbox: file.sandbox.accept_missing,
+        ..file.gateway
+    };
+    file.map(whole).map_err(|error| fault::report(path, text, &error))
 }

@@ -5,12 +5,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::net::UnixStream;
-use tokio::process::Child;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 const PROGRAM: &str = "chancery-keeper";
@@ -56,7 +56,9 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Starts the keeper with one end of a socket pair as its standard input; returns the other.
+    /// Starts the keeper with one end of a socket pair as its standard input; returns the other, which never blocks.
+    ///
+    /// To be called before the gateway enters its cell, in which it can start no program.
     ///
     /// It gets a process group of its own, so that a Ctrl-C at the terminal stops the gateway, which drains and then lets the keeper
     /// go; unless it is to ask for a passphrase, for only the group in the foreground may read the terminal.
@@ -64,16 +66,14 @@ impl Keeper {
     /// # Errors
     /// [`KeeperError`].
     pub fn start(program: &Path, dir: &Path, unlock: &Unlock) -> Result<(Self, UnixStream), KeeperError> {
-        let (ours, its) = std::os::unix::net::UnixStream::pair().map_err(KeeperError::Channel)?;
+        let (ours, its) = UnixStream::pair().map_err(KeeperError::Channel)?;
         ours.set_nonblocking(true).map_err(KeeperError::Channel)?;
-        let ours = UnixStream::from_std(ours).map_err(KeeperError::Channel)?;
         let mut command = Command::new(program);
         command.arg("run").arg("--dir").arg(dir).args(unlock.arguments()).stdin(Stdio::from(OwnedFd::from(its))).stdout(Stdio::null());
         if !unlock.asks_the_terminal() {
             command.process_group(0);
         }
-        let spawned = tokio::process::Command::from(command).spawn();
-        let child = spawned.map_err(|source| KeeperError::Start { program: program.to_owned(), source })?;
+        let child = command.spawn().map_err(|source| KeeperError::Start { program: program.to_owned(), source })?;
         Ok((Self { child }, ours))
     }
 
@@ -82,18 +82,41 @@ impl Keeper {
     /// # Errors
     /// [`KeeperError::Wait`].
     pub async fn end(mut self, patience: Duration) -> Result<ExitStatus, KeeperError> {
-        if let Ok(ended) = timeout(patience, self.child.wait()).await {
+        if let Ok(ended) = timeout(patience, self.wait()).await {
             return ended.map_err(KeeperError::Wait);
         }
-        // Whatever it acknowledged is durable: it may be killed at any time.
         tracing::error!("the keeper did not end; it is killed");
-        self.child.kill().await.map_err(KeeperError::Wait)?;
-        self.child.wait().await.map_err(KeeperError::Wait)
+        self.kill().map_err(KeeperError::Wait)
+    }
+
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let mut ended = signal(SignalKind::child())?;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ended.recv().await;
+        }
+    }
+
+    /// Makes an end of it at once. Whatever it acknowledged is durable: it may be killed at any time.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn kill(&mut self) -> io::Result<ExitStatus> {
+        self.child.kill()?;
+        self.child.wait()
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Stops a keeper that does not read its channel yet.
     pub async fn stop(self, patience: Duration) {
-        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
             tracing::warn!(%error, "the keeper could not be told to stop");
         }

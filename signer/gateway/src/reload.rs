@@ -7,14 +7,11 @@ use crate::metrics::Metrics;
 use crate::tls::Trust;
 use chancery_channel::{Answer, ToKeeper};
 use std::error::Error;
-use std::path::Path;
 use tokio::time::timeout;
 
 /// What a reload reads and replaces.
 #[derive(Clone, Copy)]
 pub struct Reload<'a> {
-    /// The key host's directory.
-    pub dir: &'a Path,
     /// The configuration that the process was started with.
     pub running: &'a Gateway,
     /// What connections are judged by.
@@ -35,29 +32,11 @@ impl Reload<'_> {
     }
 
     fn certificates(&self) -> bool {
-        let config = match Gateway::read(self.dir) {
-            Ok(config) => config,
-            Err(error) => {
-                tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force");
-                return false;
-            }
-        };
-        let files = config.tls_files();
-        if let Err(error) = self.trust.reload(&files) {
+        if let Err(error) = self.trust.reload(&self.running.tls_files()) {
             tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force");
             return false;
         }
         tracing::info!(generation = self.trust.generation(), "reloaded: certificates and revocations");
-        let same_files = Gateway {
-            server_certificate: files.certificate,
-            server_key: files.key,
-            client_ca: files.client_ca,
-            client_crl: files.client_crl,
-            ..self.running.clone()
-        };
-        if config != same_files {
-            tracing::warn!("signer.toml has other settings than this process was started with; they take a restart");
-        }
         true
     }
 

@@ -1,5 +1,6 @@
 //! `chanceryd serve`: the process around the server. Starts the keeper, says when it is ready, and stops both in order.
 
+use crate::cell;
 use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
 use crate::keeper::{Keeper, KeeperError};
@@ -9,13 +10,16 @@ use crate::reload::Reload;
 use crate::server::Server;
 use crate::tls::{TlsError, Trust};
 use crate::witness::Witnesses;
-use chancery_channel::Ready;
+use chancery_cell::CellError;
+use chancery_channel::Cell;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpSocket;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Connections that the kernel holds for us until we take them.
@@ -35,6 +39,9 @@ pub enum ServeError {
     /// The keeper could not be started.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
+    /// The process could not be closed in.
+    #[error(transparent)]
+    Cell(#[from] CellError),
     /// The keeper did not greet.
     #[error("not started; the keeper ended with {status}")]
     NotReady {
@@ -85,19 +92,48 @@ enum End {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeError> {
+pub fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeError> {
     let config = Gateway::read(dir)?;
-    let limits = &config.limits;
     let trust = Arc::new(Trust::load(&config.tls_files())?);
-    let mut signals = Signals::new().map_err(ServeError::Process)?;
+    // Signals are heeded from here on. This runtime has no threads, which would stay outside the cell.
+    let threadless = Builder::new_current_thread().enable_all().build().map_err(ServeError::Process)?;
+    let signals = threadless.block_on(async { Signals::new() }).map_err(ServeError::Process)?;
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
     let socket = reserve(config.listen)?;
-    let exporter = match config.metrics {
-        Some(address) => Some(Exporter::bind(address).await.map_err(|source| ServeError::Metrics { address, source })?),
-        None => None,
+    let exporter = config.metrics.map(|at| Exporter::bind(at).map_err(|source| ServeError::Metrics { address: at, source })).transpose()?;
+    make_room_for(config.limits.connections);
+    let (mut keeper, channel) = Keeper::start(program, dir, unlock)?;
+    // Asked before the cell hides what a control group allows.
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cell = match chancery_cell::enter(&cell::plan(&config, keeper.id()), &config.sandbox) {
+        Ok(report) => report,
+        Err(error) => {
+            // The first error is the one to be told.
+            drop(keeper.kill());
+            return Err(error.into());
+        }
     };
-    make_room_for(limits.connections);
-    let (keeper, channel) = Keeper::start(program, dir, unlock)?;
+    tracing::info!("cell: {cell}");
+    let cell = Cell { layers: cell.layers(), missing: cell.missing() };
+    let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build().map_err(ServeError::Process)?;
+    runtime.block_on(attend(&config, Opened { trust, signals, socket, exporter, keeper, channel, cell }))
+}
+
+/// What was opened before the process entered its cell, and what it says of that.
+struct Opened {
+    trust: Arc<Trust>,
+    signals: Signals,
+    socket: TcpSocket,
+    exporter: Option<Exporter>,
+    keeper: Keeper,
+    channel: UnixStream,
+    cell: Cell,
+}
+
+async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
+    let Opened { trust, mut signals, socket, exporter, keeper, channel, cell } = opened;
+    let limits = &config.limits;
+    let channel = tokio::net::UnixStream::from_std(channel).map_err(ServeError::Process)?;
     let opened = tokio::select! {
         opened = Link::open(channel) => opened,
         name = signals.end() => {
@@ -113,14 +149,15 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     let listen = |source| ServeError::Listen { address: config.listen, source };
     let listener = socket.listen(BACKLOG).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
+    tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
     let metrics = Arc::new(Metrics::new(&ready));
-    let server = start(listener, Arc::clone(&trust), &metrics, &link, &ready, &config).await;
+    let server = Server::start(listener, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell).await;
     let scraped = Scraped { metrics: Arc::clone(&metrics), trust: Arc::clone(&trust), link: link.clone() };
-    let _exporting = exporter.map(|exporter| exporter.start(scraped));
+    let _exporting = exporter.map(|exporter| exporter.start(scraped)).transpose().map_err(ServeError::Process)?;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
     announce(address).map_err(ServeError::Process)?;
 
-    let end = until_told(&mut signals, &link, &Reload { dir, running: &config, trust: &trust, metrics: &metrics, link: &link }).await;
+    let end = until_told(&mut signals, &link, &Reload { running: config, trust: &trust, metrics: &metrics, link: &link }).await;
     drop(witnesses);
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
@@ -132,11 +169,6 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
         End::Signal if status.success() => Ok(()),
         End::Signal | End::KeeperGone => Err(ServeError::KeeperEnded(status)),
     }
-}
-
-async fn start(listener: TcpListener, trust: Arc<Trust>, metrics: &Arc<Metrics>, link: &Link, ready: &Ready, config: &Gateway) -> Server {
-    tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
-    Server::start(listener, trust, metrics, link, ready, &config.limits).await
 }
 
 /// Takes the address without listening on it.

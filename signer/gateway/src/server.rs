@@ -5,9 +5,9 @@ use crate::config::Limits;
 use crate::health::{Health, Pulse};
 use crate::link::Link;
 use crate::metrics::Metrics;
-use crate::services::{CallLimits, Keys, RequestLog, Signing, known_only, until};
+use crate::services::{CallLimits, Cells, Keys, RequestLog, Signing, known_only, until};
 use crate::tls::Trust;
-use chancery_channel::Ready;
+use chancery_channel::{Cell, Ready};
 use chancery_proto::v1::key_service_server::KeyServiceServer;
 use chancery_proto::v1::request_log_service_server::RequestLogServiceServer;
 use chancery_proto::v1::signing_service_server::SigningServiceServer;
@@ -37,19 +37,22 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves what comes to `listener`.
+    /// Serves what comes to `listener`. `cell` is what this process gave up.
     pub async fn start(
         listener: TcpListener,
         trust: Arc<Trust>,
-        metrics: &Arc<Metrics>,
+        metrics: Arc<Metrics>,
         link: &Link,
         ready: &Ready,
         limits: &Limits,
+        cell: Cell,
     ) -> Self {
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, ready).await;
         let (stopping, stopped) = watch::channel(false);
-        let router = router(limits, link, metrics, stopped.clone()).add_service(InterceptedService::new(health_service, known_only));
+        let cells = Cells { keeper: ready.cell.clone(), gateway: cell };
+        let router =
+            router(limits, link, &metrics, cells, stopped.clone()).add_service(InterceptedService::new(health_service, known_only));
         let accept_limits = AcceptLimits {
             connections: count(limits.connections),
             per_principal: count(limits.connections_per_principal),
@@ -58,7 +61,7 @@ impl Server {
             handshakes_per_address: count(limits.handshakes_per_address),
             handshake_timeout: limits.handshake_timeout,
         };
-        let connections = accept(listener, trust, Arc::clone(metrics), accept_limits);
+        let connections = accept(listener, trust, metrics, accept_limits);
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(connections, until(stopped)));
         let following = {
             let (health, link) = (health.clone(), link.clone());
@@ -92,7 +95,7 @@ impl Server {
     }
 }
 
-fn router(limits: &Limits, link: &Link, metrics: &Arc<Metrics>, stopping: watch::Receiver<bool>) -> Router {
+fn router(limits: &Limits, link: &Link, metrics: &Arc<Metrics>, cells: Cells, stopping: watch::Receiver<bool>) -> Router {
     let calls = CallLimits {
         max_content: limits.max_content,
         request_timeout: limits.request_timeout,
@@ -101,7 +104,7 @@ fn router(limits: &Limits, link: &Link, metrics: &Arc<Metrics>, stopping: watch:
     };
     let message = usize::try_from(limits.max_message).unwrap_or(usize::MAX);
     let signing = Signing::new(link.clone(), calls, count(limits.in_flight), stopping, Arc::clone(metrics));
-    let keys = Keys::new(link.clone(), limits.request_timeout);
+    let keys = Keys::new(link.clone(), limits.request_timeout, cells);
     let log = RequestLog::new(link.clone(), limits.request_timeout);
     transport::Server::builder()
         .max_concurrent_streams(limits.streams_per_connection)

@@ -3,7 +3,7 @@
 use crate::identity::IdentityError;
 use bytes::Bytes;
 use chancery_channel::{
-    Digest, DigestAlgorithm, HashState, KeyDescription, KeyState, Namespace, Payload, Principal, Refusal, RefusalKind, RequestId,
+    Cell, Digest, DigestAlgorithm, HashState, KeyDescription, KeyState, Namespace, Payload, Principal, Refusal, RefusalKind, RequestId,
     SignRequest, Statement, StatementSubject,
 };
 use chancery_proto::v1;
@@ -213,6 +213,12 @@ pub fn key(key: KeyDescription) -> v1::Key {
         created: key.created,
         state: state.into(),
     }
+}
+
+/// What a process gave up.
+#[must_use]
+pub fn cell(cell: Cell) -> v1::Cell {
+    v1::Cell { layers: cell.layers, missing: cell.missing }
 }
 
 #[cfg(test)]

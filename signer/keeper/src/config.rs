@@ -1,9 +1,11 @@
 //! `signer.toml`, as far as it is the keeper's.
 
+mod sandbox;
 mod witness;
 
 use crate::sheet::{Findings, Sheet};
 use crate::text::{duration, quote, size};
+use chancery_cell::Accepted;
 use chancery_tlog::is_key_name;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who cosigns the log, if anybody does.
     pub witness: Option<Witness>,
+    /// Which layers of the cell may be missing.
+    pub sandbox: Accepted,
 }
 
 /// Bounds of what the keeper takes on.
@@ -92,7 +96,7 @@ impl Config {
     fn parse(text: &str, file_name: &str, dir: &Path) -> Result<Self, Findings> {
         let (mut sheet, table) = Sheet::read(file_name, text);
         // The gateway reads its own table, as strictly.
-        let meant = sheet.known_fields(&table, "the configuration has", &["gateway", "keeper", "metrics", "witness"], &[]);
+        let meant = sheet.known_fields(&table, "the configuration has", &["gateway", "keeper", "metrics", "witness", "sandbox"], &[]);
         let keeper = sheet.table(&table, "keeper");
         if !table.contains_key("keeper") && !meant.contains(&"keeper") {
             sheet.error(0..0, "the table [keeper] is missing", "write [keeper] and, below it, origin = \"signer.example/requests\"");
@@ -101,6 +105,9 @@ impl Config {
         let mut config = keeper_table(&mut sheet, keeper.unwrap_or(&empty), keeper.is_some(), dir);
         if let (Some(witness), Some((name, _))) = (sheet.table(&table, "witness"), table.get_key_value("witness")) {
             config.witness = witness::witness_table(&mut sheet, witness, name.span());
+        }
+        if let Some(sandbox) = sheet.table(&table, "sandbox") {
+            config.sandbox = sandbox::sandbox_table(&mut sheet, sandbox);
         }
         sheet.finish().map(|_| config)
     }
@@ -132,6 +139,7 @@ fn keeper_table(sheet: &mut Sheet<'_>, table: &DeTable<'_>, exists: bool, dir: &
         origin: origin.map(|w| w.text.to_owned()).unwrap_or_default(),
         limits,
         witness: None,
+        sandbox: Accepted::default(),
     }
 }
 
@@ -215,6 +223,16 @@ mod tests {
         assert!(parse("").unwrap_err().contains("[keeper] is missing"));
         assert!(parse("[keeper]\norigin = \"a b\"\n").unwrap_err().contains("signer.toml:2:10"));
         assert!(parse("[keeper]\norigin = \"a\"\n[gatway]\n").unwrap_err().contains("write `gateway` instead"));
+    }
+
+    #[test]
+    fn layers_of_the_cell_that_may_be_missing_are_named() {
+        let text = |list: &str| format!("[keeper]\norigin = \"o\"\n[sandbox]\naccept_missing = {list}\n");
+        assert_eq!(parse(&text("[\"landlock\"]")).unwrap().sandbox, Accepted::parse(["landlock"]).unwrap());
+        assert_eq!(parse(&text("[]")).unwrap().sandbox, Accepted::parse([]).unwrap());
+        let told = "signer.toml:4:19: error: there is no layer \"landlok\" that could be missing\n  \
+             there are `landlock`, `seccomp` and `network-namespace`";
+        assert_eq!(parse(&text("[\"landlok\"]")).unwrap_err(), told);
     }
 
     #[test]

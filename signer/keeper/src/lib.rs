@@ -13,7 +13,6 @@ pub mod cli;
 pub mod config;
 pub mod content;
 mod guarded;
-pub mod harden;
 pub mod key;
 pub mod passphrase;
 pub mod policy;

@@ -1,7 +1,7 @@
 //! The process that holds keys, policy and the request log.
 
+use chancery_cell::harden;
 use chancery_keeper::cli::Cli;
-use chancery_keeper::harden::harden;
 use clap::Parser;
 use std::process::ExitCode;
 

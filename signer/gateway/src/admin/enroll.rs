@@ -90,7 +90,7 @@ pub fn enroll(
             return Err(AdminError::Exists { path: path.clone() });
         }
     }
-    let authority = pki::Pair { certificate: files::read(&config.client_ca)?, key: files::read(&config.client_ca.with_extension("key"))? };
+    let authority = authority(dir, &config)?;
     let (certificate, key) = match request {
         Request::Csr(path) => (pki::client_of_request(&authority, &principal, &files::read(path)?, path, days)?, None),
         Request::Generate => {
@@ -125,6 +125,11 @@ pub fn enroll(
     new.create(profile_path.clone(), text.as_bytes(), 0o644)?;
     new.keep();
     Ok(Enrolment { principal, profile: profile_path, key })
+}
+
+/// The authority of this key host. Its key has a directory of its own, which the gateway cannot read while it serves.
+pub(super) fn authority(dir: &Path, config: &Gateway) -> Result<pki::Pair, AdminError> {
+    Ok(pki::Pair { certificate: files::read(&config.client_ca)?, key: files::read(&dir.join("ca").join("ca.key"))? })
 }
 
 /// What a profile pins: the signing keys, and the log's key.

@@ -47,25 +47,25 @@ pub fn init(dir: &Path, host: &NewHost, program: &Path, unlock: &Unlock) -> Resu
     check(host)?;
     let first = host.names.first().map_or("localhost", String::as_str);
     let trust_domain = if first.parse::<IpAddr>().is_ok() { "chancery.local" } else { first };
-    for existing in [FILE, "policy.toml", "pki", "keys", "log"].map(|name| dir.join(name)) {
+    for existing in [FILE, "policy.toml", "pki", "ca", "keys", "log"].map(|name| dir.join(name)) {
         if existing.exists() {
             return Err(AdminError::Exists { path: existing });
         }
     }
-    let pki_dir = dir.join("pki");
-    files::directory(&pki_dir)?;
+    let directories = ["pki", "ca"].map(|name| dir.join(name));
+    directories.iter().try_for_each(|directory| files::directory(directory))?;
     let authority = pki::authority(first)?;
     let server = pki::server(&authority, &host.names)?;
     let revoked = pki::Revocations::default().signed(&authority)?;
     let mut new = NewFiles::default();
     for (name, text, mode) in [
-        ("ca.crt", &authority.certificate, 0o644),
-        ("ca.key", &authority.key, 0o600),
-        ("clients.crl", &revoked, 0o644),
-        ("server.crt", &server.certificate, 0o644),
-        ("server.key", &server.key, 0o600),
+        ("pki/ca.crt", &authority.certificate, 0o644),
+        ("ca/ca.key", &authority.key, 0o600),
+        ("pki/clients.crl", &revoked, 0o644),
+        ("pki/server.crt", &server.certificate, 0o644),
+        ("pki/server.key", &server.key, 0o600),
     ] {
-        new.create(pki_dir.join(name), text.as_bytes(), mode)?;
+        new.create(dir.join(name), text.as_bytes(), mode)?;
     }
     new.create(dir.join("policy.toml"), include_bytes!("policy.toml"), 0o600)?;
     new.create(dir.join(FILE), configuration(host, first, trust_domain).as_bytes(), 0o600)?;
@@ -75,7 +75,7 @@ pub fn init(dir: &Path, host: &NewHost, program: &Path, unlock: &Unlock) -> Resu
     } else {
         drop(new);
         // Empty now, and in the way of another try.
-        drop(std::fs::remove_dir(&pki_dir));
+        directories.iter().for_each(|directory| drop(std::fs::remove_dir(directory)));
     }
     made
 }

@@ -1,6 +1,6 @@
 //! `chanceryd revoke`: client certificates that do not count any more.
 
-use super::enroll::{Role, check_name};
+use super::enroll::{Role, authority, check_name};
 use super::{AdminError, files, pki};
 use crate::config::Gateway;
 use serde::Serialize;
@@ -38,7 +38,7 @@ pub struct Revocation {
 pub fn revoke(dir: &Path, which: &Revoked) -> Result<Revocation, AdminError> {
     let config = Gateway::read(dir)?;
     let list = config.client_crl.clone().ok_or(AdminError::NoList)?;
-    let authority = pki::Pair { certificate: files::read(&config.client_ca)?, key: files::read(&config.client_ca.with_extension("key"))? };
+    let authority = authority(dir, &config)?;
     let named = match which {
         Revoked::File(path) => vec![serial_of(path)?],
         Revoked::Principal { name, role } => issued(dir, name, *role)?,
@@ -52,7 +52,7 @@ pub fn revoke(dir: &Path, which: &Revoked) -> Result<Revocation, AdminError> {
 
 /// Where the certificates stand that this key host made.
 pub(super) fn issued_dir(dir: &Path) -> PathBuf {
-    dir.join("pki").join("issued")
+    dir.join("ca").join("issued")
 }
 
 /// The name of a certificate's copy; none of its parts can hold what follows it.

@@ -96,6 +96,15 @@ fn witnesses_are_asked_where_the_table_says_so() {
 }
 
 #[test]
+fn layers_of_the_cell_that_may_be_missing_are_named() {
+    let with = |list: &str| read(&format!("{GOOD}[sandbox]\naccept_missing = {list}\n"));
+    assert_eq!(with("[\"landlock\"]").unwrap().sandbox, Accepted::parse(["landlock"]).unwrap());
+    assert_eq!(read(GOOD).unwrap().sandbox, Accepted::default());
+    let said = with("[\"landlok\"]").unwrap_err().to_string();
+    assert!(said.starts_with("/host/signer.toml:17:18: there is no layer \"landlok\""), "{said}");
+}
+
+#[test]
 fn a_table_that_is_missing_is_named() {
     let said = read("[gateway]\n").unwrap_err().to_string();
     assert!(said.contains("missing field `listen`"), "{said}");

@@ -1,5 +1,5 @@
 use super::*;
-use chancery_channel::{Checkpoint, KeyDescription};
+use chancery_channel::{Cell, Checkpoint, KeyDescription};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -66,7 +66,7 @@ impl Keeper {
 }
 
 fn greeting() -> Ready {
-    Ready { log_vkey: "example.org/log+00000000+AAAA".into(), keys: Vec::<KeyDescription>::new(), read_only: None }
+    Ready { log_vkey: "example.org/log+00000000+AAAA".into(), keys: Vec::<KeyDescription>::new(), read_only: None, cell: Cell::default() }
 }
 
 fn answer(id: u64) -> FromKeeper {

@@ -28,7 +28,7 @@ const CONNECTIONS: usize = 8;
 /// Takes the address before anything else is started.
 #[derive(Debug)]
 pub struct Exporter {
-    listener: TcpListener,
+    listener: std::net::TcpListener,
 }
 
 /// What a scrape needs.
@@ -47,22 +47,26 @@ impl Exporter {
     ///
     /// # Errors
     /// The address is taken, or not of this machine.
-    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
         tracing::info!(address = %listener.local_addr()?, "metrics are at http://ADDRESS/metrics");
         Ok(Self { listener })
     }
 
     /// Answers until what is returned is dropped.
-    #[must_use]
-    pub fn start(self, scraped: Scraped) -> JoinSet<()> {
+    ///
+    /// # Errors
+    /// The runtime cannot watch the socket.
+    pub fn start(self, scraped: Scraped) -> io::Result<JoinSet<()>> {
+        let listener = TcpListener::from_std(self.listener)?;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let places = Arc::new(Semaphore::new(CONNECTIONS));
             let mut connections = JoinSet::new();
             while let Ok(place) = Arc::clone(&places).acquire_owned().await {
                 while connections.try_join_next().is_some() {}
-                match self.listener.accept().await {
+                match listener.accept().await {
                     Ok((stream, _)) => {
                         let scraped = scraped.clone();
                         drop(connections.spawn(async move {
@@ -75,7 +79,7 @@ impl Exporter {
                 }
             }
         });
-        tasks
+        Ok(tasks)
     }
 }
 

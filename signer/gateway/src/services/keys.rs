@@ -3,7 +3,7 @@
 use super::{ask, principal, unexpected};
 use crate::link::Link;
 use crate::wire;
-use chancery_channel::{Answer, KeyDescription, RefusalKind, ToKeeper};
+use chancery_channel::{Answer, Cell, KeyDescription, RefusalKind, ToKeeper};
 use chancery_proto::v1::key_service_server::KeyService;
 use chancery_proto::v1::{GetKeyRequest, Key, ListKeysRequest, ListKeysResponse};
 use std::time::Duration;
@@ -13,13 +13,23 @@ use tonic::{Request, Response, Status};
 pub struct Keys {
     link: Link,
     limit: Duration,
+    cells: Cells,
+}
+
+/// What both processes of the key host gave up.
+#[derive(Debug, Clone)]
+pub struct Cells {
+    /// The keeper.
+    pub keeper: Cell,
+    /// This process.
+    pub gateway: Cell,
 }
 
 impl Keys {
     /// Asks this keeper, and waits for so long.
     #[must_use]
-    pub const fn new(link: Link, limit: Duration) -> Self {
-        Self { link, limit }
+    pub const fn new(link: Link, limit: Duration, cells: Cells) -> Self {
+        Self { link, limit, cells }
     }
 
     async fn list(&self) -> Result<Vec<KeyDescription>, Status> {
@@ -35,7 +45,8 @@ impl KeyService for Keys {
     async fn list_keys(&self, request: Request<ListKeysRequest>) -> Result<Response<ListKeysResponse>, Status> {
         principal(&request)?;
         let keys = self.list().await?.into_iter().map(wire::key).collect();
-        Ok(Response::new(ListKeysResponse { keys }))
+        let [keeper_cell, gateway_cell] = [&self.cells.keeper, &self.cells.gateway].map(|cell| Some(wire::cell(cell.clone())));
+        Ok(Response::new(ListKeysResponse { keys, keeper_cell, gateway_cell }))
     }
 
     async fn get_key(&self, request: Request<GetKeyRequest>) -> Result<Response<Key>, Status> {

@@ -5,7 +5,7 @@ mod log;
 mod sign;
 mod sign_batch;
 
-pub use keys::Keys;
+pub use keys::{Cells, Keys};
 pub use log::RequestLog;
 
 use crate::identity::{IdentityError, Peer};

@@ -19,7 +19,7 @@ fn init_makes_a_key_host_that_only_its_owner_can_read() {
     for (name, mode) in [
         ("host", 0o700),
         ("host/pki", 0o700),
-        ("host/pki/ca.key", 0o600),
+        ("host/ca/ca.key", 0o600),
         ("host/pki/server.key", 0o600),
         ("host/pki/ca.crt", 0o644),
         ("host/signer.toml", 0o600),
@@ -54,13 +54,13 @@ fn init_says_as_json_what_it_made() {
 #[test]
 fn init_overwrites_nothing() {
     let place = Place::with_host(Run::Play);
-    let before = (place.read("host/pki/ca.key"), place.read("host/signer.toml"));
+    let before = (place.read("host/ca/ca.key"), place.read("host/signer.toml"));
     let host = place.host();
     for name in ["signer.toml", "policy.toml", "pki"] {
         let done = place.chanceryd(&["init", host.to_str().unwrap()]);
         assert_eq!(done.code, Some(2));
         assert!(done.err.contains("exists already"), "{}", done.err);
-        assert_eq!((place.read("host/pki/ca.key").as_str(), before.1.len()), (before.0.as_str(), before.1.len()));
+        assert_eq!((place.read("host/ca/ca.key").as_str(), before.1.len()), (before.0.as_str(), before.1.len()));
         if name != "pki" {
             std::fs::remove_file(host.join(name)).unwrap();
         }

@@ -2,6 +2,7 @@
 
 use crate::keeper::FakeKeeper;
 use crate::pki::{Authority, Credentials};
+use chancery_channel::Cell;
 use chancery_proto::v1::key_service_client::KeyServiceClient;
 use chancery_proto::v1::sign_header::Payload;
 use chancery_proto::v1::sign_request::Part;
@@ -48,7 +49,7 @@ impl Host {
         let address = listener.local_addr().unwrap();
         let (keeper, channel) = FakeKeeper::start();
         let (link, ready) = Link::open(channel).await.unwrap();
-        let server = Server::start(listener, trust, &Arc::new(Metrics::new(&ready)), &link, &ready, &limits).await;
+        let server = Server::start(listener, trust, Arc::new(Metrics::new(&ready)), &link, &ready, &limits, Cell::default()).await;
         Self { address, authority, keeper, server }
     }
 

@@ -1,7 +1,7 @@
 //! Plays the keeper: says what it got, and answers as the name of the key says.
 
 use chancery_channel::{
-    Answer, Checkpoint, ConsistencyProof, Entries, FromKeeper, KeyDescription, KeyName, KeyState, Leaf, Payload, Ready, Refusal,
+    Answer, Cell, Checkpoint, ConsistencyProof, Entries, FromKeeper, KeyDescription, KeyName, KeyState, Leaf, Payload, Ready, Refusal,
     RefusalKind, SignRequest, Signed, ToKeeper, encode, split,
 };
 use std::collections::HashMap;
@@ -50,6 +50,7 @@ pub(crate) fn ready() -> Ready {
         log_vkey: "example.org/log+00000000+AAAA".into(),
         keys: vec![key("release", KeyState::Open), key("sealed", KeyState::Locked)],
         read_only: None,
+        cell: Cell::default(),
     }
 }
 

@@ -119,7 +119,7 @@ fn what_is_wrong_with_the_configuration_is_said_before_the_keeper_is_started() {
     let cases = [
         (good.replace("drain_timeout", "drain_time"), 2, ":1: unknown key `drain_time`; did you mean `drain_timeout`?"),
         (good.replace("pki/server.crt", "pki/none.crt"), 2, "host/pki/none.crt cannot be read as a PEM file with certificates"),
-        (good.replace("pki/server.key", "pki/ca.key"), 2, "server certificate, server key and client CA cannot be used together"),
+        (good.replace("pki/server.key", "ca/ca.key"), 2, "server certificate, server key and client CA cannot be used together"),
         (good.replace("pki/ca.crt", "policy.toml"), 2, "host/policy.toml holds no certificate"),
         (good.replace("127.0.0.1:0", &taken.local_addr().unwrap().to_string()), 1, "cannot listen on 127.0.0.1:"),
     ];

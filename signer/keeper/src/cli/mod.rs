@@ -11,6 +11,7 @@ use crate::key::KeyError;
 use crate::passphrase::{PassphraseError, Source};
 use crate::policy::PolicyErrors;
 use crate::serve::ServeError;
+use chancery_cell::CellError;
 use chancery_reqlog::{DiscloseError, MirrorError, OpenError, ReadError, RedactError, WitnessError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
@@ -144,6 +145,9 @@ pub enum CliError {
         #[source]
         source: io::Error,
     },
+    /// The cell.
+    #[error(transparent)]
+    Cell(#[from] CellError),
     /// Signals that the gateway heeds would end the keeper too.
     #[error("the kernel refuses to block signals")]
     Signals {
@@ -162,6 +166,7 @@ impl CliError {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Usage { .. } | Self::PolicyFile { .. } | Self::Policy(_) | Self::Gateway { .. } => 2,
+            Self::Cell(CellError::Missing { .. }) => 2,
             Self::Log(OpenError::Origin { .. } | OpenError::KeyMismatch { .. }) => 2,
             Self::Log(error) if run::misbehaves(error) => 4,
             Self::Disclose(DiscloseError::Beyond { .. }) => 2,

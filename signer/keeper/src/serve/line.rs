@@ -29,8 +29,12 @@ pub(crate) struct Line {
 
 impl Line {
     /// Starts the threads; they end after [`Line::close`].
-    pub(crate) fn start(recorder: Recorder, finisher: Finisher, now_ms: fn() -> u64) -> std::io::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
-        let signers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    pub(crate) fn start(
+        recorder: Recorder,
+        finisher: Finisher,
+        signers: usize,
+        now_ms: fn() -> u64,
+    ) -> std::io::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
         let line =
             Arc::new(Self { waiting: Queue::new(), finishing: Queue::new(), recorder: Mutex::new(recorder), finisher, signers, now_ms });
         let mut threads = vec![spawn("log", &line, Self::keep_log)?];

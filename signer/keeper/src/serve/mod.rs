@@ -18,7 +18,8 @@ mod witness;
 use crate::key::OpenKeys;
 use crate::policy::Policy;
 use crate::record::{Recorder, StartFacts};
-use chancery_channel::{FrameError, FromKeeper, Ready};
+use chancery_cell::Report;
+use chancery_channel::{Cell, FrameError, FromKeeper, Ready};
 use chancery_reqlog::{Reader, Witnesses};
 use finish::Finisher;
 use heavy::Heavy;
@@ -60,6 +61,10 @@ pub struct House {
     pub log: HouseLog,
     /// Bounds.
     pub limits: Limits,
+    /// What the process gave up.
+    pub cell: Report,
+    /// How many threads sign at once.
+    pub signers: usize,
 }
 
 /// The request log, opened.
@@ -105,14 +110,15 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     recorder.begin(&facts, now_ms());
     let read_only = recorder.closed_because().map(str::to_owned);
     let finisher = Finisher { keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), heavy: heavy.clone(), meter: Arc::clone(&meter) };
-    let (line, threads) = Line::start(recorder, finisher, now_ms).map_err(ServeError::Start)?;
+    let (line, threads) = Line::start(recorder, finisher, house.signers, now_ms).map_err(ServeError::Start)?;
     let reload =
         Reload { file: house.policy_file, judge: Arc::clone(&judge), keys: Arc::clone(&keys), line: Arc::downgrade(&line), now_ms };
     let desk = Desk { reader, keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), witnesses: witnesses.map(Relay::new), reload, meter };
     let (reads, reads_thread) = Reads::start(desk).map_err(ServeError::Start)?;
     let heavy_thread = heavy_work.start(Arc::clone(&judge), Arc::downgrade(&line), now_ms).map_err(ServeError::Start)?;
 
-    let ready = Ready { log_vkey: vkey, keys: keys.descriptions(), read_only };
+    let cell = Cell { layers: house.cell.layers(), missing: house.cell.missing() };
+    let ready = Ready { log_vkey: vkey, keys: keys.descriptions(), read_only, cell };
     outbox.send(&FromKeeper::Ready(ready)).map_err(ServeError::Greeting)?;
     let limits = SpoolLimits { max_content: house.limits.max_content, total: house.limits.spool };
     let mut intake = Intake {

@@ -57,7 +57,7 @@ impl SigningService for Services {
 #[tonic::async_trait]
 impl KeyService for Services {
     async fn list_keys(&self, _: Request<v1::ListKeysRequest>) -> Result<Response<v1::ListKeysResponse>, Status> {
-        Ok(Response::new(v1::ListKeysResponse { keys: self.state().keys() }))
+        Ok(Response::new(v1::ListKeysResponse { keys: self.state().keys(), ..v1::ListKeysResponse::default() }))
     }
 
     async fn get_key(&self, _: Request<v1::GetKeyRequest>) -> Result<Response<v1::Key>, Status> {

@@ -7,7 +7,7 @@ use std::io;
 
 /// The kernel refused a measure of protection. Nothing is done without it.
 #[derive(Debug, thiserror::Error)]
-#[error("the kernel refuses to {measure}; keys are not opened without it")]
+#[error("the kernel refuses to {measure}; nothing is opened without it")]
 pub struct HardenError {
     measure: &'static str,
     #[source]
