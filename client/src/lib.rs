@@ -16,6 +16,7 @@
 //! ```
 
 mod batch;
+mod carry;
 mod client;
 mod error;
 mod framed;

@@ -131,7 +131,7 @@ impl Client {
     }
 
     /// Makes an error of a failure that is not about a request to sign.
-    fn plain(&self, failure: Failure) -> Error {
+    pub(crate) fn plain(&self, failure: Failure) -> Error {
         match failure {
             Failure::Unreachable(unreachable) => unreachable.into(),
             Failure::Refused { refusal, endpoint } => match wire::from_wire(refusal, &endpoint, None, self.log.key()) {

@@ -137,12 +137,17 @@ impl State {
 
 /// A key host with this witness, not started yet.
 fn host(witness: &Witness, more: &str) -> KeyHost {
+    let host = carried(witness, &format!("interval = \"50 ms\"\n{more}"));
+    let url = format!("url = \"{}\"\n", witness.url);
+    host.write("signer.toml", &(host.read("signer.toml") + &url));
+    host
+}
+
+/// A key host that does not reach this witness itself, not started yet.
+fn carried(witness: &Witness, more: &str) -> KeyHost {
     let grant = "namespaces = [\"file\"]";
     let host = Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", grant).make();
-    let (url, vkey) = (&witness.url, &witness.vkey);
-    let table = format!(
-        "\n[witness]\nmode = \"background\"\ninterval = \"50 ms\"\n{more}\n[[witness.server]]\nvkey = \"{vkey}\"\nurl = \"{url}\"\n"
-    );
+    let table = format!("\n[witness]\nmode = \"background\"\n{more}\n[[witness.server]]\nvkey = \"{}\"\n", witness.vkey);
     host.write("signer.toml", &(host.read("signer.toml") + &table));
     witness.state.lock().unwrap().log = Some(host.vkey().parse().unwrap());
     host
@@ -278,4 +283,42 @@ fn without_cosignatures_for_too_long_nothing_is_signed_until_there_are_some() {
         n += 1;
         sign_one(&host, &publisher, n).is_ok()
     });
+}
+
+#[test]
+fn a_publisher_carries_checkpoints_of_a_key_host_that_reaches_no_witness() {
+    let witness = Witness::start(Mood::Cosigns);
+    let mut host = carried(&witness, "max_unwitnessed = 8");
+    host.serve();
+    let publisher = host.publisher("web1");
+    let carry = |to: &Witness| {
+        let mut carry = publisher.chancery(&["carry", "--json", "--witness"]);
+        run(carry.arg(format!("{}={}", to.vkey, to.url)))
+    };
+    for n in 0..5 {
+        sign_one(&host, &publisher, n).unwrap();
+    }
+    let _ = assert_refused(sign_one(&host, &publisher, 5), Code::PermissionDenied, "unwitnessed", "witnesses");
+    assert_eq!(carry(&witness).ok().stdout, "{\"status\":200,\"witness\":\"witness.example/w1\"}\n");
+    sign_one(&host, &publisher, 6).expect("the witness has caught up");
+    wait_for("the cosignature", || {
+        let _ = carry(&witness).ok();
+        is_cosigned(&host, &witness, 10)
+    });
+    assert!(carry(&witness).ok().stdout.contains("\"status\":null"), "there is nothing new");
+
+    // Who carries can forge nothing: this one signs whatever it is given, with another key of the same name.
+    sign_one(&host, &publisher, 7).unwrap();
+    let forger = Witness::start(Mood::Cosigns);
+    forger.state.lock().unwrap().log = Some(host.vkey().parse().unwrap());
+    let after = host.said();
+    let mut forged = publisher.chancery(&["carry", "--witness"]);
+    let _ = run(forged.arg(format!("{}={}", witness.vkey, forger.url))).ok();
+    let _ = host.wait_said(after, "a witness has not cosigned the newest entries");
+    assert!(!is_cosigned(&host, &witness, 11));
+
+    let stranger = carry(&forger).failed(1, "no witness has the verification key");
+    assert!(stranger.stderr.contains("witnesses were not served"), "{stranger:?}");
+    let gone = Witness { url: "http://127.0.0.1:1".into(), ..Witness::start(Mood::Cosigns) };
+    let _ = run(publisher.chancery(&["carry", "--witness"]).arg(format!("{}={}", witness.vkey, gone.url))).failed(3, "cannot be reached");
 }

@@ -40,6 +40,8 @@ pub(crate) enum CliError {
     Request(#[source] rcgen::Error),
     #[error("the agent signs SSH signatures (`ssh-keygen -Y sign`) and nothing else, no login either")]
     NoSshSignature(#[source] SshsigError),
+    #[error("the witness at {url} cannot be reached")]
+    Witness { url: String, source: ureq::Error },
     #[error("cannot listen at {}", path.display())]
     Listen { path: PathBuf, source: io::Error },
     #[error("the process cannot be set up")]
@@ -55,6 +57,7 @@ impl CliError {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => error.exit_code(),
+            Self::Witness { .. } => 3,
             Self::Several { code, .. } => *code,
             Self::Repo(RepoError::Damaged { .. } | RepoError::TooLarge { .. })
             | Self::Write(_)

@@ -2,6 +2,7 @@
 
 mod agent;
 mod attest;
+mod carry;
 mod dropin;
 mod enroll;
 mod error;
@@ -74,6 +75,8 @@ enum Command {
     Gpg(Foreign),
     /// Be an ssh-agent whose keys are on the key host: for `ssh-keygen -Y sign` and whatever speaks its protocol
     Agent(agent::Arguments),
+    /// Carry checkpoints of a key host to its witnesses, and their cosignatures back
+    Carry(carry::Carry),
     /// Ask every endpoint how it is doing
     Status(status::Status),
     /// List the keys of the key host beside the pinned ones
@@ -113,6 +116,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Attest(command) => command.run(&cli.global, output),
         Command::Ostree(command) => command.run(&cli.global, output),
         Command::Verify(command) => command.run(&cli.global, output),
+        Command::Carry(command) => command.run(&cli.global, output),
         Command::Status(command) => command.run(&cli.global, output),
         Command::Keys(command) => command.run(&cli.global, output),
     };

@@ -1090,6 +1090,43 @@ pub struct ListEntriesResponse {
     #[prost(bytes = "bytes", repeated, tag = "2")]
     pub entries: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
+/// Asks for what is to be posted to a witness.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWitnessRequestRequest {
+    /// The witness, by its verification key.
+    #[prost(string, tag = "1")]
+    pub witness: ::prost::alloc::string::String,
+}
+/// What is to be posted to a witness.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWitnessRequestResponse {
+    /// The body of add-checkpoint; empty when the witness has cosigned the newest checkpoint.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub body: ::prost::bytes::Bytes,
+}
+/// What a witness answered, as it came.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutWitnessAnswerRequest {
+    /// The witness, by its verification key.
+    #[prost(string, tag = "1")]
+    pub witness: ::prost::alloc::string::String,
+    /// The HTTP status.
+    #[prost(uint32, tag = "2")]
+    pub status: u32,
+    /// The Content-Type; empty when there was none.
+    #[prost(string, tag = "3")]
+    pub content_type: ::prost::alloc::string::String,
+    /// The body, at most 16 KiB.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub body: ::prost::bytes::Bytes,
+}
+/// What became of the answer; the key host's own log says more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutWitnessAnswerResponse {
+    /// The witness knows another size than it was said to: asking again at once is worth it.
+    #[prost(bool, tag = "1")]
+    pub again: bool,
+}
 /// Generated client implementations.
 pub mod request_log_service_client {
     #![allow(
@@ -1278,6 +1315,60 @@ pub mod request_log_service_client {
                 .insert(GrpcMethod::new("chancery.v1.RequestLogService", "ListEntries"));
             self.inner.unary(req, path, codec).await
         }
+        /// What is to be posted to a witness (C2SP tlog-witness, add-checkpoint), for a key host that does not reach it itself.
+        pub async fn get_witness_request(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetWitnessRequestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetWitnessRequestResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/chancery.v1.RequestLogService/GetWitnessRequest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("chancery.v1.RequestLogService", "GetWitnessRequest"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Brings what the witness answered. It counts only if the witness signed it.
+        pub async fn put_witness_answer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PutWitnessAnswerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PutWitnessAnswerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/chancery.v1.RequestLogService/PutWitnessAnswer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("chancery.v1.RequestLogService", "PutWitnessAnswer"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1320,6 +1411,22 @@ pub mod request_log_service_server {
             request: tonic::Request<super::ListEntriesRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListEntriesResponse>,
+            tonic::Status,
+        >;
+        /// What is to be posted to a witness (C2SP tlog-witness, add-checkpoint), for a key host that does not reach it itself.
+        async fn get_witness_request(
+            &self,
+            request: tonic::Request<super::GetWitnessRequestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetWitnessRequestResponse>,
+            tonic::Status,
+        >;
+        /// Brings what the witness answered. It counts only if the witness signed it.
+        async fn put_witness_answer(
+            &self,
+            request: tonic::Request<super::PutWitnessAnswerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PutWitnessAnswerResponse>,
             tonic::Status,
         >;
     }
@@ -1571,6 +1678,104 @@ pub mod request_log_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListEntriesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/chancery.v1.RequestLogService/GetWitnessRequest" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetWitnessRequestSvc<T: RequestLogService>(pub Arc<T>);
+                    impl<
+                        T: RequestLogService,
+                    > tonic::server::UnaryService<super::GetWitnessRequestRequest>
+                    for GetWitnessRequestSvc<T> {
+                        type Response = super::GetWitnessRequestResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetWitnessRequestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RequestLogService>::get_witness_request(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetWitnessRequestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/chancery.v1.RequestLogService/PutWitnessAnswer" => {
+                    #[allow(non_camel_case_types)]
+                    struct PutWitnessAnswerSvc<T: RequestLogService>(pub Arc<T>);
+                    impl<
+                        T: RequestLogService,
+                    > tonic::server::UnaryService<super::PutWitnessAnswerRequest>
+                    for PutWitnessAnswerSvc<T> {
+                        type Response = super::PutWitnessAnswerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PutWitnessAnswerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RequestLogService>::put_witness_answer(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PutWitnessAnswerSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

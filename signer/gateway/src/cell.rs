@@ -1,6 +1,6 @@
 //! What the gateway keeps when it serves: its sockets, its keeper, and what a witness client reads.
 
-use crate::config::Gateway;
+use crate::config::{Gateway, Witness};
 use chancery_cell::{Connect, Network, Plan};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,8 @@ const RESOLVER: [&str; 7] =
 /// The plan of the gateway, for the process of its keeper. Where somebody has to be reached, `connect` says where.
 #[must_use]
 pub fn plan(config: &Gateway, keeper: u32) -> Plan {
-    let connect = if config.witness.is_some() { Connect::Anywhere } else { Connect::Nowhere };
+    let asks = |witness: &Witness| witness.servers.iter().any(|server| server.url.is_some());
+    let connect = if config.witness.as_ref().is_some_and(asks) { Connect::Anywhere } else { Connect::Nowhere };
     let files = [&config.server_certificate, &config.server_key, &config.client_ca].into_iter().chain(&config.client_crl);
     // With what takes their place when they are renewed. The key of the CA has a directory of its own.
     let mut read: Vec<PathBuf> = files.flat_map(|file| [file.parent().map(Path::to_owned), Some(file.clone())]).flatten().collect();

@@ -27,6 +27,8 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 2 << 20;
 /// Requests that are no content are small.
 const QUESTION_MAX: usize = 4096;
+/// Those that bring the answer of a witness are somewhat larger.
+const ANSWER_MAX: usize = 32 * 1024;
 
 /// A server at work.
 pub struct Server {
@@ -114,7 +116,7 @@ fn router(limits: &Limits, link: &Link, metrics: &Arc<Metrics>, cells: Cells, st
         .http2_keepalive_timeout(Some(limits.keepalive_timeout))
         .add_service(SigningServiceServer::new(signing).max_decoding_message_size(message))
         .add_service(KeyServiceServer::new(keys).max_decoding_message_size(QUESTION_MAX))
-        .add_service(RequestLogServiceServer::new(log).max_decoding_message_size(QUESTION_MAX))
+        .add_service(RequestLogServiceServer::new(log).max_decoding_message_size(ANSWER_MAX))
 }
 
 fn count(n: u32) -> usize {

@@ -32,7 +32,7 @@ impl Witnesses {
     #[must_use]
     pub fn start(link: &Link, config: &Witness) -> Self {
         let mut tasks = JoinSet::new();
-        for server in &config.servers {
+        for (server, url) in config.servers.iter().filter_map(|server| Some((server, server.url.clone()?))) {
             let agent = Agent::config_builder()
                 .timeout_global(Some(PATIENCE))
                 .http_status_as_error(false)
@@ -41,7 +41,7 @@ impl Witnesses {
                 .user_agent(concat!("chanceryd/", env!("CARGO_PKG_VERSION")))
                 .build()
                 .into();
-            let carrier = Carrier { link: link.clone(), server: server.clone(), agent };
+            let carrier = Carrier { link: link.clone(), server: server.clone(), url, agent };
             let mut clock = interval(config.interval);
             clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
             tasks.spawn(async move {
@@ -58,6 +58,7 @@ impl Witnesses {
 struct Carrier {
     link: Link,
     server: WitnessServer,
+    url: String,
     agent: Agent,
 }
 
@@ -89,7 +90,7 @@ impl Carrier {
                 Ok(false) => return,
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::warn!(url = self.server.url, %error, cause, "a witness was not asked; it is tried again");
+                    tracing::warn!(url = self.url, %error, cause, "a witness was not asked; it is tried again");
                     return;
                 }
             }
@@ -110,7 +111,7 @@ impl Carrier {
 
     /// In a thread that nobody has to wait for: the process may end while a witness hangs.
     async fn post(&self, body: Vec<u8>) -> Result<Said, CarryError> {
-        let (agent, url) = (self.agent.clone(), format!("{}/add-checkpoint", self.server.url.trim_end_matches('/')));
+        let (agent, url) = (self.agent.clone(), format!("{}/add-checkpoint", self.url.trim_end_matches('/')));
         let (answered, answer) = oneshot::channel();
         let work = move || drop(answered.send(post(&agent, &url, &body)));
         thread::Builder::new().name("witness".to_owned()).spawn(work)?;

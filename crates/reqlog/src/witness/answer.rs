@@ -26,7 +26,7 @@ pub struct WitnessAnswer<'a> {
 }
 
 /// What was asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Asked {
     /// The size that the witness was said to know.
     pub(super) old: u64,

@@ -25,6 +25,9 @@ pub use answer::{AnswerError, MAX_ANSWER, WitnessAnswer};
 /// Where the cosigned checkpoints are kept, in the log's directory.
 pub(crate) const DIRECTORY: &str = "witness";
 
+/// Questions to one witness whose answers are remembered: older ones were overtaken.
+const ASKED_MAX: usize = 8;
+
 /// The witnesses of one log.
 #[derive(Debug)]
 pub struct Witnesses {
@@ -39,7 +42,9 @@ struct Witness {
     newest: Option<Cosigned>,
     /// The size from which it has to be led on.
     knows: u64,
-    asked: Option<Asked>,
+    /// What it was asked and has not cosigned yet, the newest last. Several may carry questions to it at once, and not all of them bring answers.
+    asked: Vec<Asked>,
+    awaited: bool,
 }
 
 /// What a witness cosigned last.
@@ -91,7 +96,7 @@ pub enum WitnessError {
     /// Two keys that would share a file.
     #[error("{0} is named twice, or another witness has the same key id; name each witness once")]
     Twice(String),
-    /// The answer has no request.
+    /// The answer has no request, or comes after that of a newer one.
     #[error("the witness {0} was not asked")]
     NotAsked(String),
     /// What is kept of a witness is not by this witness.
@@ -141,7 +146,7 @@ impl Witnesses {
                 reader.cosigned(&kept.signed, &kept.line);
                 Cosigned { size: kept.signed.checkpoint.size, time: kept.time }
             });
-            all.push(Witness { key, newest, knows: newest.map_or(0, |n| n.size), asked: None });
+            all.push(Witness { key, newest, knows: newest.map_or(0, |n| n.size), asked: Vec::new(), awaited: false });
         }
         Ok(Self { directory, reader, all })
     }
@@ -161,19 +166,25 @@ impl Witnesses {
         let old = witness.knows;
         let proof = if old == 0 { Vec::new() } else { reader.consistency(old, size).map_err(WitnessError::Proof)? };
         let body = request_body(old, &proof, &signed.note);
-        witness.asked = Some(Asked { old, signed });
+        witness.asked.retain(|asked| asked.old != old || asked.signed.checkpoint.size != size);
+        if witness.asked.len() >= ASKED_MAX {
+            witness.asked.remove(0);
+        }
+        witness.asked.push(Asked { old, signed });
+        witness.awaited = true;
         Ok(Some(body))
     }
 
-    /// Judges the answer to the last request. A cosignature is on the disk when this returns. `now` is in seconds since 1970.
+    /// Judges an answer, to the request that it fits. A cosignature is on the disk when this returns. `now` is in seconds since 1970.
     ///
     /// # Errors
     /// [`WitnessError`].
     pub fn answer(&mut self, vkey: &str, answer: WitnessAnswer<'_>, now: u64) -> Result<Progress, WitnessError> {
         let ours = self.reader.checkpoint().checkpoint.size;
         let witness = find(&mut self.all, vkey)?;
-        let asked = witness.asked.take().ok_or_else(|| WitnessError::NotAsked(witness.key.name().to_owned()))?;
-        match judge(&witness.key, &asked, ours, answer, now)? {
+        witness.awaited = false;
+        let (asked, judgement) = witness.judge(ours, answer, now)?;
+        match judgement {
             Judgement::Cosigned { line, time } => {
                 let own = own_note(&asked.signed.note).to_owned();
                 let signed = SignedCheckpoint { checkpoint: asked.signed.checkpoint.clone(), note: own };
@@ -181,6 +192,7 @@ impl Witnesses {
                 durable::create_dir_all(&self.directory, 0o755)?;
                 durable::write_atomic(&self.directory.join(file_name(&witness.key)), note.as_bytes(), 0o644)?;
                 let cosigned = Cosigned { size: asked.signed.checkpoint.size, time };
+                witness.asked.retain(|asked| asked.signed.checkpoint.size > cosigned.size);
                 (witness.newest, witness.knows) = (Some(cosigned), cosigned.size);
                 self.reader.cosigned(&signed, &line);
                 Ok(Progress::Cosigned(cosigned))
@@ -208,7 +220,25 @@ impl Witnesses {
     /// Whether the witness was asked and the answer has not come.
     #[must_use]
     pub fn is_awaited(&self, vkey: &str) -> bool {
-        self.all.iter().any(|w| w.asked.is_some() && w.key.to_string() == vkey)
+        self.all.iter().any(|w| w.awaited && w.key.to_string() == vkey)
+    }
+}
+
+impl Witness {
+    /// Finds the question that a cosignature fits, the newest first; where it fits none, how it fails the newest. Any other answer is about
+    /// the newest.
+    fn judge(&self, ours: u64, answer: WitnessAnswer<'_>, now: u64) -> Result<(Asked, Judgement), WitnessError> {
+        let mut failure = None;
+        let questions = if answer.status == 200 { self.asked.len() } else { 1 };
+        for asked in self.asked.iter().rev().take(questions) {
+            match judge(&self.key, asked, ours, answer, now) {
+                // A cosignature of less than it has cosigned already came late.
+                Ok(Judgement::Cosigned { .. }) if self.newest.is_some_and(|n| n.size > asked.signed.checkpoint.size) => {}
+                Ok(judgement) => return Ok((asked.clone(), judgement)),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        Err(failure.map_or_else(|| WitnessError::NotAsked(self.key.name().to_owned()), WitnessError::Answer))
     }
 }
 

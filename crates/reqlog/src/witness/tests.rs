@@ -201,7 +201,9 @@ fn every_other_status_is_a_refusal_that_says_what_the_witness_says() {
         let said = scene.answer(status, "text/plain", "no \u{1b}[31msuch log\nmore").unwrap();
         assert_eq!(said, Progress::Refused { status, says: "no [31msuch log".into() });
     }
-    assert!(matches!(scene.answer(404, "", ""), Err(WitnessError::NotAsked(_))), "one answer to one request");
+    scene.ask().unwrap();
+    scene.cosign();
+    assert!(matches!(scene.answer(404, "", ""), Err(WitnessError::NotAsked(_))), "nothing is open any more");
 }
 
 #[test]
@@ -243,6 +245,24 @@ fn a_cosignature_that_does_not_fit_is_refused_and_changes_nothing() {
     }
     assert_eq!((scene.published(), scene.witnesses.newest(&scene.hand.vkey())), (plain, None));
     assert!(!scene.bed.path("witness").exists());
+}
+
+#[test]
+fn who_carries_nonsense_does_not_keep_the_answer_of_another_carrier_out() {
+    let mut scene = Scene::new();
+    let first = scene.ask().unwrap();
+    let honest = scene.hand.line(text(&first), NOW);
+    scene.log.append(&batch(5, 9)).unwrap();
+    scene.ask().unwrap();
+    for (status, kind, body) in [(200, "", "nonsense"), (500, "", ""), (409, "text/x.tlog.size", "3\n"), (200, "", "\u{2014} w x\n")] {
+        drop(scene.answer(status, kind, body));
+    }
+    assert_eq!(scene.answer(200, "", &honest).unwrap(), Progress::Cosigned(Cosigned { size: 5, time: NOW }));
+    let second = scene.ask().unwrap();
+    let newer = scene.hand.line(text(&second), NOW + 1);
+    assert_eq!(scene.answer(200, "", &newer).unwrap(), Progress::Cosigned(Cosigned { size: 9, time: NOW + 1 }));
+    assert!(scene.answer(200, "", &honest).is_err(), "what comes late takes nothing back");
+    assert_eq!(scene.witnesses.newest(&scene.hand.vkey()), Some(Cosigned { size: 9, time: NOW + 1 }));
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn witnesses_are_asked_where_the_table_says_so() {
     let with = |table: &str| read(&format!("{GOOD}[witness]\n{table}{server}"));
     assert!(read(GOOD).unwrap().witness.is_none() && with("mode = \"off\"\n").unwrap().witness.is_none());
     let witness = with("mode = \"background\"\nmax_unwitnessed = 7\n").unwrap().witness.unwrap();
-    let asked = WitnessServer { vkey: "w+1+k".into(), url: "http://127.0.0.1:1/w".into() };
+    let asked = WitnessServer { vkey: "w+1+k".into(), url: Some("http://127.0.0.1:1/w".into()) };
     assert_eq!((witness.interval, witness.servers), (Duration::from_secs(60), vec![asked]));
     let cases = [
         ("http://127.0.0.1:1/w", "ftp://x", ":20:7: write the URL of the witness"),

@@ -64,13 +64,13 @@ pub(super) fn loopback<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D:
 }
 
 /// Where a witness is: the prefix of `/add-checkpoint` (C2SP tlog-witness).
-pub(super) fn witness_url<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+pub(super) fn witness_url<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
     let url = String::deserialize(d)?;
     let is_good = |u: tonic::transport::Uri| {
         matches!(u.scheme_str(), Some("http" | "https")) && u.query().is_none() && u.authority().is_some_and(|a| !a.as_str().contains('@'))
     };
     if !url.contains('#') && url.parse().is_ok_and(is_good) {
-        Ok(url)
+        Ok(Some(url))
     } else {
         Err(D::Error::custom("write the URL of the witness as \"https://HOST/PREFIX\", without query and user name"))
     }

@@ -27,9 +27,9 @@ pub struct Witness {
 pub struct WitnessServer {
     /// Its verification key, which the keeper knows it by.
     pub vkey: String,
-    /// The prefix of `/add-checkpoint`.
-    #[serde(deserialize_with = "witness_url")]
-    pub url: String,
+    /// The prefix of `/add-checkpoint`; without it publishers carry what is to be cosigned (`chancery carry`).
+    #[serde(default, deserialize_with = "witness_url")]
+    pub url: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -7,13 +7,17 @@ use chancery_channel::{Answer, ToKeeper};
 use chancery_proto::v1::request_log_service_server::RequestLogService;
 use chancery_proto::v1::{
     GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest, GetConsistencyProofResponse, GetTileRequest, GetTileResponse,
-    ListEntriesRequest, ListEntriesResponse,
+    GetWitnessRequestRequest, GetWitnessRequestResponse, ListEntriesRequest, ListEntriesResponse, PutWitnessAnswerRequest,
+    PutWitnessAnswerResponse,
 };
 use std::time::Duration;
 use tonic::{Request, Response, Status};
 
 /// The longest path of a static file is a third of this.
 const PATH_MAX: usize = 128;
+
+/// A verification key and a content type are shorter, in characters.
+const VKEY_MAX: usize = 512;
 
 /// `chancery.v1.RequestLogService`.
 pub struct RequestLog {
@@ -73,6 +77,29 @@ impl RequestLogService for RequestLog {
             other => Err(other),
         };
         self.ask(|id| ToKeeper::Tile { id, path }, take).await
+    }
+
+    async fn get_witness_request(&self, request: Request<GetWitnessRequestRequest>) -> Result<Response<GetWitnessRequestResponse>, Status> {
+        principal(&request)?;
+        let witness: String = request.into_inner().witness.chars().take(VKEY_MAX).collect();
+        let take = |answer| match answer {
+            Answer::WitnessRequest(body) => Ok(GetWitnessRequestResponse { body: body.map(|b| b.0.into()).unwrap_or_default() }),
+            other => Err(other),
+        };
+        self.ask(|id| ToKeeper::WitnessRequest { id, witness }, take).await
+    }
+
+    async fn put_witness_answer(&self, request: Request<PutWitnessAnswerRequest>) -> Result<Response<PutWitnessAnswerResponse>, Status> {
+        principal(&request)?;
+        let PutWitnessAnswerRequest { witness, status, content_type, body } = request.into_inner();
+        let witness: String = witness.chars().take(VKEY_MAX).collect();
+        let content_type: String = content_type.chars().take(VKEY_MAX).collect();
+        let status = u16::try_from(status).unwrap_or(0);
+        let take = |answer| match answer {
+            Answer::WitnessJudged { again } => Ok(PutWitnessAnswerResponse { again }),
+            other => Err(other),
+        };
+        self.ask(|id| ToKeeper::WitnessAnswer { id, witness, status, content_type, body: &body }, take).await
     }
 
     async fn list_entries(&self, request: Request<ListEntriesRequest>) -> Result<Response<ListEntriesResponse>, Status> {

@@ -73,11 +73,9 @@ fn servers(sheet: &mut Sheet<'_>, table: &DeTable<'_>) -> Vec<VerifierKey> {
 fn server_key(sheet: &mut Sheet<'_>, server: &Spanned<DeValue<'_>>) -> Option<(VerifierKey, Range<usize>)> {
     let table = server.get_ref().as_table()?;
     sheet.known_fields(table, "[[witness.server]] has", &["vkey", "url"], &[]);
-    for field in ["vkey", "url"] {
-        if !table.contains_key(field) {
-            let instead = "write vkey = \"NAME+ID+KEY\" and url = \"https://...\", as the witness publishes them";
-            sheet.error(server.span(), format!("[[witness.server]] has no `{field}`"), instead);
-        }
+    if !table.contains_key("vkey") {
+        let instead = "write vkey = \"NAME+ID+KEY\", as the witness publishes it; and url = \"https://...\", unless publishers carry";
+        sheet.error(server.span(), "[[witness.server]] has no `vkey`", instead);
     }
     let word = sheet.text(table, "vkey")?;
     match word.text.parse::<VerifierKey>() {

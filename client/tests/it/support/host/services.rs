@@ -88,6 +88,17 @@ impl RequestLogService for Services {
         Err(Status::unimplemented("not needed here"))
     }
 
+    async fn get_witness_request(
+        &self,
+        _: Request<v1::GetWitnessRequestRequest>,
+    ) -> Result<Response<v1::GetWitnessRequestResponse>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
+
+    async fn put_witness_answer(&self, _: Request<v1::PutWitnessAnswerRequest>) -> Result<Response<v1::PutWitnessAnswerResponse>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
+
     async fn list_entries(&self, _: Request<v1::ListEntriesRequest>) -> Result<Response<v1::ListEntriesResponse>, Status> {
         Err(Status::unimplemented("not needed here"))
     }
