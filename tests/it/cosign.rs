@@ -145,19 +145,20 @@ fn host(witness: &Witness, more: &str) -> KeyHost {
 
 /// A key host that does not reach this witness itself, not started yet.
 fn carried(witness: &Witness, more: &str) -> KeyHost {
+    with_mode("background", witness, more)
+}
+
+fn with_mode(mode: &str, witness: &Witness, more: &str) -> KeyHost {
     let grant = "namespaces = [\"file\"]";
     let host = Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", grant).make();
-    let table = format!("\n[witness]\nmode = \"background\"\n{more}\n[[witness.server]]\nvkey = \"{}\"\n", witness.vkey);
+    let table = format!("\n[witness]\nmode = \"{mode}\"\n{more}\n[[witness.server]]\nvkey = \"{}\"\n", witness.vkey);
     host.write("signer.toml", &(host.read("signer.toml") + &table));
     witness.state.lock().unwrap().log = Some(host.vkey().parse().unwrap());
     host
 }
 
 fn sign_one(host: &KeyHost, publisher: &Publisher, n: u64) -> Result<SignResponse, Status> {
-    block_on(async {
-        let channel = publisher.connections(&host.endpoint(), 1).await.remove(0);
-        sign(channel, digest_header("tarballs", "prod", n), vec![]).await
-    })
+    sign_one_of(host, publisher, "prod", n)
 }
 
 fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
@@ -321,4 +322,47 @@ fn a_publisher_carries_checkpoints_of_a_key_host_that_reaches_no_witness() {
     assert!(stranger.stderr.contains("witnesses were not served"), "{stranger:?}");
     let gone = Witness { url: "http://127.0.0.1:1".into(), ..Witness::start(Mood::Cosigns) };
     let _ = run(publisher.chancery(&["carry", "--witness"]).arg(format!("{}={}", witness.vkey, gone.url))).failed(3, "cannot be reached");
+}
+
+#[test]
+fn nothing_is_released_before_a_witness_has_cosigned_its_entry_when_that_is_required() {
+    let witness = Witness::start(Mood::Refuses);
+    let mut host = with_mode("require", &witness, "interval = \"1 h\"");
+    host.write("signer.toml", &format!("{}url = \"{}\"\n", host.read("signer.toml"), witness.url));
+    let config = host.read("signer.toml").replace("request_timeout = \"60 s\"", "request_timeout = \"2 s\"");
+    host.write("signer.toml", &config);
+    host.serve();
+    let publisher = host.publisher("web1");
+    let late = sign_one(&host, &publisher, 1).expect_err("nobody has cosigned");
+    assert_eq!(late.code(), Code::DeadlineExceeded, "{late:?}");
+    assert!(size(&host.public()) >= 3);
+
+    // The same request again, once the witness cosigns: the entry is there already, and the receipt shows the cosignature.
+    witness.mood(Mood::Cosigns);
+    let signed = sign_one(&host, &publisher, 1).expect("the witness is asked at once, not after an hour");
+    let cosigned = |signed: &SignResponse| {
+        let text = String::from_utf8(signed.receipt.to_vec()).unwrap();
+        text.lines().last().unwrap().starts_with("\u{2014} witness.example/w1 ")
+    };
+    assert!(cosigned(&signed));
+    for n in 2..12 {
+        assert!(cosigned(&sign_one(&host, &publisher, n).unwrap()), "each receipt has its cosignature");
+    }
+    let _ = assert_refused(sign_one_of(&host, &publisher, "other", 99), Code::PermissionDenied, "subject-not-granted", "other");
+    // Those who wait when the host stops are told so, and lose nothing.
+    witness.mood(Mood::Hangs);
+    let waiting = std::thread::scope(|threads| {
+        let waiting = threads.spawn(|| sign_one(&host, &publisher, 50));
+        witness.answered(0);
+        waiting.join().unwrap()
+    });
+    assert!(waiting.is_err());
+    assert_eq!(host.stop(), Some(0));
+}
+
+fn sign_one_of(host: &KeyHost, publisher: &Publisher, subject: &str, n: u64) -> Result<SignResponse, Status> {
+    block_on(async {
+        let channel = publisher.connections(&host.endpoint(), 1).await.remove(0);
+        sign(channel, digest_header("tarballs", subject, n), vec![]).await
+    })
 }

@@ -190,6 +190,8 @@ pub enum FromKeeper {
         /// The answer.
         answer: Answer,
     },
+    /// Requests wait for a cosignature: the witnesses are to be asked at once.
+    WitnessWanted,
     /// The keeper serves reads only from now on; the text says why.
     ReadOnly(String),
 }

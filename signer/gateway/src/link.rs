@@ -55,6 +55,8 @@ struct Shared {
     /// Room was made in `State::outgoing`.
     room: Notify,
     keeper: watch::Sender<KeeperState>,
+    /// How often the keeper wanted the witnesses asked.
+    witness_wanted: watch::Sender<u64>,
 }
 
 struct State {
@@ -123,6 +125,7 @@ impl Link {
             more: Notify::new(),
             room: Notify::new(),
             keeper: watch::Sender::new(state),
+            witness_wanted: watch::Sender::new(0),
         });
         tokio::spawn(pumps::write(Arc::clone(&shared)));
         tokio::spawn(pumps::read(reader, incoming, Arc::clone(&shared)));
@@ -180,6 +183,12 @@ impl Link {
     #[must_use]
     pub fn keeper(&self) -> watch::Receiver<KeeperState> {
         self.shared.keeper.subscribe()
+    }
+
+    /// Changes when requests wait for a cosignature.
+    #[must_use]
+    pub fn witness_wanted(&self) -> watch::Receiver<u64> {
+        self.shared.witness_wanted.subscribe()
     }
 
     fn put(&self, message: &ToKeeper<'_>, chunk: Option<&ToKeeper<'_>>, waiting: Option<(u64, Waiter)>) -> Result<(), LinkError> {

@@ -44,9 +44,14 @@ impl Witnesses {
             let carrier = Carrier { link: link.clone(), server: server.clone(), url, agent };
             let mut clock = interval(config.interval);
             clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut wanted = link.witness_wanted();
             tasks.spawn(async move {
                 loop {
-                    clock.tick().await;
+                    tokio::select! {
+                        _ = clock.tick() => {}
+                        // The link is gone with the sender, and so is the gateway soon.
+                        changed = wanted.changed() => if changed.is_err() { return },
+                    }
                     carrier.exchange().await;
                 }
             });

@@ -86,7 +86,7 @@ fn witnesses_are_asked_where_the_table_says_so() {
         ("http://127.0.0.1:1/w", "127.0.0.1", ":20:7: write the URL of the witness"),
         ("http://127.0.0.1:1/w", "http://a@b/", ":20:7: write the URL of the witness"),
         ("url", "uri", ":20:1: unknown key `uri`; did you mean `url`?"),
-        ("background", "require", ":17:8: unknown variant `require`, expected `off` or `background`"),
+        ("background", "always", ":17:8: unknown variant `always`, expected one of `off`, `background`, `require`"),
     ];
     for (good, bad, expected) in cases {
         let text = format!("{GOOD}[witness]\nmode = \"background\"\n{server}").replacen(good, bad, 1);

@@ -37,6 +37,8 @@ pub struct WitnessServer {
 enum Mode {
     Off,
     Background,
+    /// As in the background for us; the keeper waits.
+    Require,
 }
 
 impl Witness {

@@ -83,19 +83,19 @@ fn open_log(config: &Config, keyring: &Keyring) -> Result<HouseLog, CliError> {
                 tracing::warn!(bytes = recovery.dropped_bytes, "a record that was never acknowledged was cut off, and is dropped");
             }
             let reader = log.reader();
-            let (witnesses, max_unwitnessed) = match &config.witness {
-                Some(w) => (Some(Witnesses::open(&config.log, reader.clone(), w.keys.clone())?), w.max_unwitnessed),
-                None => (None, None),
+            let (witnesses, max_unwitnessed, cosigned_first) = match &config.witness {
+                Some(w) => (Some(Witnesses::open(&config.log, reader.clone(), w.keys.clone())?), w.max_unwitnessed, w.required),
+                None => (None, None, false),
             };
             let recorder = Recorder::new(log, remember)?.witnessed_within(max_unwitnessed);
-            Ok(HouseLog { recorder, reader, vkey: vkey.to_string(), dropped_bytes: recovery.dropped_bytes, witnesses })
+            Ok(HouseLog { recorder, reader, vkey: vkey.to_string(), dropped_bytes: recovery.dropped_bytes, witnesses, cosigned_first })
         }
         Err(refused) if misbehaves(&refused) => {
             super::report(&refused);
             tracing::error!("nothing will be signed; only reads are served");
             let Ok(reader) = Log::open_read_only(&config.log, &vkey) else { return Err(refused.into()) };
             let recorder = Recorder::closed(refused.to_string(), reader.clone());
-            Ok(HouseLog { recorder, reader, vkey: vkey.to_string(), dropped_bytes: 0, witnesses: None })
+            Ok(HouseLog { recorder, reader, vkey: vkey.to_string(), dropped_bytes: 0, witnesses: None, cosigned_first: false })
         }
         Err(other) => Err(other.into()),
     }

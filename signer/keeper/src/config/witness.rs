@@ -17,6 +17,8 @@ pub struct Witness {
     pub keys: Vec<VerifierKey>,
     /// While the newest cosigned checkpoint is more than so many entries behind, nothing is signed; `None` for no such limit.
     pub max_unwitnessed: Option<u64>,
+    /// Nothing is signed before a witness has cosigned its entry.
+    pub required: bool,
 }
 
 /// Reads the table; `None` when it says that there are no witnesses.
@@ -24,16 +26,17 @@ pub(super) fn witness_table(sheet: &mut Sheet<'_>, table: &DeTable<'_>, at: Rang
     sheet.known_fields(table, "[witness] has", &["mode", "interval", "max_unwitnessed", "server"], &[]);
     let mode = sheet.text(table, "mode");
     let is_on = match &mode {
-        Some(word) if word.text == "background" => true,
+        Some(word) if matches!(word.text, "background" | "require") => true,
         Some(word) if word.text == "off" => false,
         Some(word) => {
-            let instead = "write \"off\" or \"background\"; with max_unwitnessed = N, background refuses what would be too far ahead";
+            let instead =
+                "write \"off\", \"background\", or \"require\"; with max_unwitnessed = N, background refuses what would be too far ahead";
             sheet.error(word.at.clone(), format!("`mode` cannot be {}", quote(word.text)), instead);
             false
         }
         None => {
             if !table.contains_key("mode") {
-                sheet.error(at.clone(), "[witness] has no `mode`", "write mode = \"background\", or \"off\"");
+                sheet.error(at.clone(), "[witness] has no `mode`", "write mode = \"background\", \"require\", or \"off\"");
             }
             false
         }
@@ -43,7 +46,8 @@ pub(super) fn witness_table(sheet: &mut Sheet<'_>, table: &DeTable<'_>, at: Rang
     if is_on && !table.contains_key("server") {
         sheet.error(at, "[witness] names no witness", "write [[witness.server]] with vkey and url below it, or mode = \"off\"");
     }
-    is_on.then_some(Witness { keys, max_unwitnessed })
+    let required = mode.is_some_and(|word| word.text == "require");
+    is_on.then_some(Witness { keys, max_unwitnessed, required })
 }
 
 fn servers(sheet: &mut Sheet<'_>, table: &DeTable<'_>) -> Vec<VerifierKey> {
@@ -115,7 +119,8 @@ mod tests {
         assert_eq!(parse(""), Ok(None));
         assert_eq!(parse("[witness]\nmode = \"off\"\n"), Ok(None));
         let background = format!("[witness]\nmode = \"background\"\ninterval = \"1 min\"\nmax_unwitnessed = 7\n{}", server(VKEY));
-        assert_eq!(parse(&background), Ok(Some(Witness { keys: vec![VKEY.parse().unwrap()], max_unwitnessed: Some(7) })));
+        assert_eq!(parse(&background), Ok(Some(Witness { keys: vec![VKEY.parse().unwrap()], max_unwitnessed: Some(7), required: false })));
+        assert!(parse(&background.replace("background", "require")).unwrap().unwrap().required);
     }
 
     #[test]
@@ -125,7 +130,7 @@ mod tests {
             ("[witnes]\n".to_owned(), "signer.toml:3:2: error: the configuration has no field \"witnes\"\n  write `witness` instead"),
             (format!("[witness]\n{one}"), "signer.toml:3:2: error: [witness] has no `mode`"),
             ("[witness]\nmode = \"background\"\n".to_owned(), "signer.toml:3:2: error: [witness] names no witness"),
-            (format!("[witness]\nmode = \"require\"\n{one}"), "signer.toml:4:8: error: `mode` cannot be \"require\""),
+            (format!("[witness]\nmode = \"always\"\n{one}"), "signer.toml:4:8: error: `mode` cannot be \"always\""),
             (format!("[witness]\nmode = \"off\"\nmax_unwitnesed = 1\n{one}"), "signer.toml:5:1: error: [witness] has no field"),
             (format!("[witness]\nmode = \"off\"\nmax_unwitnessed = 0\n{one}"), "signer.toml:5:19: error: `max_unwitnessed` must be"),
             (format!("[witness]\nmode = \"off\"\n{one}{one}"), "signer.toml:9:8: error: \"witness.example/w1\" is named twice"),

@@ -202,6 +202,11 @@ impl<T> Recorded<T> {
 }
 
 impl Recorded<Prepared> {
+    /// The same, whose receipt is made when it is asked for: at the newest cosigned checkpoint.
+    pub(crate) fn proved_by(self, reader: &Reader) -> Self {
+        Self { receipt: Receipt::Before(reader.clone()), ..self }
+    }
+
     /// What was recorded.
     #[must_use]
     pub const fn prepared(&self) -> &Prepared {

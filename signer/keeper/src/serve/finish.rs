@@ -1,5 +1,6 @@
 //! From what is recorded to the answer: sign, frame, attach the receipt.
 
+use super::gate::Gate;
 use super::heavy::Heavy;
 use super::meter::Meter;
 use super::outbox::{Outbox, put, unrecorded};
@@ -16,6 +17,8 @@ pub(crate) struct Finisher {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) heavy: Heavy,
     pub(crate) meter: Arc<Meter>,
+    /// Where it must be cosigned first.
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 impl Finisher {
@@ -27,9 +30,16 @@ impl Finisher {
         }
     }
 
+    /// What waited for a cosignature and does not any more.
+    pub(crate) fn finish_cosigned(&self) {
+        if let Some(gate) = &self.gate {
+            self.finish(gate.open());
+        }
+    }
+
     fn answers(&self, done: Vec<Done>) -> Vec<u8> {
         let mut out = Vec::new();
-        for d in done {
+        for d in done.into_iter().filter_map(|d| self.cosigned(d)) {
             match d {
                 Done::Sign { call, recorded } if Heavy::is_large(recorded.prepared().tbs().len()) => {
                     self.heavy.sign(call, recorded, self.clone());
@@ -39,6 +49,14 @@ impl Finisher {
             }
         }
         out
+    }
+
+    /// What may be answered now.
+    fn cosigned(&self, done: Done) -> Option<Done> {
+        match (&self.gate, done) {
+            (Some(gate), Done::Sign { call, recorded }) => gate.pass(call, recorded).map(|recorded| Done::Sign { call, recorded }),
+            (_, done) => Some(done),
+        }
     }
 
     pub(crate) fn tell_read_only(&self, why: &str) {

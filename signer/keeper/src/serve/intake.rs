@@ -1,5 +1,6 @@
 //! Reads the channel: the one thread that sees every message, in order.
 
+use super::gate::Gate;
 use super::heavy::Heavy;
 use super::judge::Judge;
 use super::line::Line;
@@ -32,6 +33,8 @@ pub(crate) struct Intake {
     pub(crate) reads: Reads,
     pub(crate) spool: Spool,
     pub(crate) in_flight: usize,
+    /// Where requests wait for a cosignature, if they do.
+    pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) now_ms: fn() -> u64,
 }
 
@@ -69,7 +72,8 @@ impl Intake {
     }
 
     fn sign(&mut self, id: u64, request: SignRequest, arrival: Arrival, decided: &mut Vec<Pending>) {
-        if self.line.len().saturating_add(decided.len()) >= self.in_flight {
+        let cosigning = self.gate.as_ref().map_or(0, |gate| gate.len());
+        if self.line.len().saturating_add(decided.len()).saturating_add(cosigning) >= self.in_flight {
             let refusal = unrecorded(RefusalKind::Busy, "queue-full", "too many requests wait for the log; try again".into());
             return self.outbox.answer(id, Answer::Refused(refusal));
         }

@@ -3,6 +3,7 @@
 //! No runtime and no timers: what waits is a thread, and it waits for an event.
 
 mod finish;
+mod gate;
 mod heavy;
 mod intake;
 mod judge;
@@ -22,6 +23,7 @@ use chancery_cell::Report;
 use chancery_channel::{Cell, FrameError, FromKeeper, Ready};
 use chancery_reqlog::{Reader, Witnesses};
 use finish::Finisher;
+use gate::Gate;
 use heavy::Heavy;
 use intake::{Intake, IntakeError};
 use judge::Judge;
@@ -79,6 +81,8 @@ pub struct HouseLog {
     pub vkey: String,
     /// Who cosigns it, if anybody does.
     pub witnesses: Option<Witnesses>,
+    /// Whether nothing is signed before a witness has cosigned its entry.
+    pub cosigned_first: bool,
 }
 
 /// Why service ended early.
@@ -102,18 +106,33 @@ pub enum ServeError {
 pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let keys = Arc::new(house.keys);
     let outbox = Arc::new(Outbox::new(socket.try_clone().map_err(ServeError::Start)?));
-    let HouseLog { mut recorder, dropped_bytes, reader, vkey, witnesses } = house.log;
+    let HouseLog { mut recorder, dropped_bytes, reader, vkey, witnesses, cosigned_first } = house.log;
+    let gate = cosigned_first.then(|| Arc::new(Gate::new(reader.clone(), Arc::clone(&outbox))));
     let (heavy, heavy_work) = Heavy::new();
     let meter = Arc::new(Meter::default());
     let judge = Arc::new(Judge::new(house.policy, Arc::clone(&keys), Arc::clone(&meter)));
     let facts = StartFacts { policy: judge.policy().digest(), keys: keys.descriptions(), certificates: keys.certificates(), dropped_bytes };
     recorder.begin(&facts, now_ms());
     let read_only = recorder.closed_because().map(str::to_owned);
-    let finisher = Finisher { keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), heavy: heavy.clone(), meter: Arc::clone(&meter) };
-    let (line, threads) = Line::start(recorder, finisher, house.signers, now_ms).map_err(ServeError::Start)?;
+    let finisher = Finisher {
+        keys: Arc::clone(&keys),
+        outbox: Arc::clone(&outbox),
+        heavy: heavy.clone(),
+        meter: Arc::clone(&meter),
+        gate: gate.clone(),
+    };
+    let (line, threads) = Line::start(recorder, finisher.clone(), house.signers, now_ms).map_err(ServeError::Start)?;
     let reload =
         Reload { file: house.policy_file, judge: Arc::clone(&judge), keys: Arc::clone(&keys), line: Arc::downgrade(&line), now_ms };
-    let desk = Desk { reader, keys: Arc::clone(&keys), outbox: Arc::clone(&outbox), witnesses: witnesses.map(Relay::new), reload, meter };
+    let desk = Desk {
+        reader,
+        keys: Arc::clone(&keys),
+        outbox: Arc::clone(&outbox),
+        witnesses: witnesses.map(Relay::new),
+        finisher,
+        reload,
+        meter,
+    };
     let (reads, reads_thread) = Reads::start(desk).map_err(ServeError::Start)?;
     let heavy_thread = heavy_work.start(Arc::clone(&judge), Arc::downgrade(&line), now_ms).map_err(ServeError::Start)?;
 
@@ -129,11 +148,15 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
         reads,
         spool: Spool::new(limits),
         in_flight: house.limits.in_flight,
+        gate: gate.clone(),
         now_ms,
     };
     let ended = intake.run(socket);
     drop(intake);
 
+    if let Some(gate) = gate {
+        gate.close();
+    }
     line.close();
     for thread in threads {
         join(thread);

@@ -1,5 +1,6 @@
 //! Reads of keys and log. They may wait for a disk, so they have a thread of their own and never hold up a signature.
 
+use super::finish::Finisher;
 use super::meter::Meter;
 use super::outbox::{Outbox, unrecorded};
 use super::reload::Reload;
@@ -73,6 +74,7 @@ pub(crate) struct Desk {
     pub(crate) keys: Arc<OpenKeys>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) witnesses: Option<Relay>,
+    pub(crate) finisher: Finisher,
     pub(crate) reload: Reload,
     pub(crate) meter: Arc<Meter>,
 }
@@ -103,7 +105,9 @@ impl Desk {
             Read::WitnessRequest { witness } => Answer::WitnessRequest(self.relay()?.request(&witness)?.map(Body)),
             Read::WitnessAnswer { witness, status, content_type, body } => {
                 let answer = WitnessAnswer { status, content_type: &content_type, body: &body };
-                Answer::WitnessJudged { again: self.relay()?.answer(&witness, answer) }
+                let again = self.relay()?.answer(&witness, answer);
+                self.finisher.finish_cosigned();
+                Answer::WitnessJudged { again }
             }
         })
     }
