@@ -26,6 +26,13 @@ impl Client {
     /// When the newest checkpoint cannot be kept, or is not of the history that was seen before: then no signature may be used.
     pub async fn sign_batch(&self, requests: &[Request]) -> Result<Vec<Result<VerifiedSignature, Error>>, Error> {
         let mut results = Vec::with_capacity(requests.len());
+        if let Some(offline) = &self.host.offline {
+            for request in requests {
+                results.push(self.answered(offline, request).await);
+            }
+            self.save().await?;
+            return Ok(results);
+        }
         for group in requests.chunks(GROUP) {
             let replies = Replies::new(group);
             let sent = self.host.patience.call(&self.host.lines, |channel| replies.collect(channel)).await;

@@ -3,6 +3,7 @@
 use crate::error::{Error, Misbehaviour};
 use crate::host::Host;
 use crate::log_view::LogView;
+use crate::offline::Offline;
 use crate::profile::Profile;
 use crate::receipt::Receipt;
 use crate::request::{Request, RequestId};
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use chancery_formats::Construction;
 use chancery_formats::sshsig::HashAlgorithm;
 use chancery_proto::v1;
+use chancery_proto::v1::sign_batch_response::Outcome;
 use std::time::Duration;
 
 /// A publisher's view of a key host. Cheap to share; calls may be made at the same time.
@@ -36,6 +38,8 @@ pub struct Options {
     pub state: Option<StateStore>,
     /// Called before each pause, so that somebody who waits knows why.
     pub notify: Option<Notify>,
+    /// Files in place of a connection.
+    pub offline: Option<Offline>,
 }
 
 impl Default for Options {
@@ -46,6 +50,7 @@ impl Default for Options {
             backoff: Backoff::default(),
             state: None,
             notify: None,
+            offline: None,
         }
     }
 }
@@ -61,7 +66,7 @@ impl Client {
         let log = LogView::new(profile.log().clone(), store)?;
         let lines = wire::dial(&profile, options.connect_timeout)?;
         let patience = Patience { total: options.deadline, backoff: options.backoff, notify: options.notify };
-        Ok(Self { profile, host: Host { lines, patience }, log })
+        Ok(Self { profile, host: Host { lines, patience, offline: options.offline }, log })
     }
 
     /// The profile.
@@ -105,6 +110,11 @@ impl Client {
     /// # Errors
     /// [`Error`]; after [`Error::Unreachable`] the same request may be sent again and gives the same signature, without a second entry.
     pub async fn sign(&self, request: &Request) -> Result<VerifiedSignature, Error> {
+        if let Some(offline) = &self.host.offline {
+            let signature = self.answered(offline, request).await?;
+            self.save().await?;
+            return Ok(signature);
+        }
         let (reply, _) = match self.host.sign(request).await {
             Ok(reply) => reply,
             Err(failure) => return Err(self.failed(failure, request.id()).await),
@@ -112,6 +122,30 @@ impl Client {
         let signature = self.check(request, &reply).await?;
         self.save().await?;
         Ok(signature)
+    }
+
+    /// How many entries the log had when it was last seen; `None` before the first time.
+    pub async fn log_size(&self) -> Option<u64> {
+        self.log.size().await
+    }
+
+    /// Takes the reply to a request out of a file, and checks it like any other; or puts the request into one.
+    pub(crate) async fn answered(&self, offline: &Offline, request: &Request) -> Result<VerifiedSignature, Error> {
+        let answers = match offline {
+            Offline::Export(collected) => {
+                collected.add(request);
+                return Err(Error::Exported);
+            }
+            Offline::Import(answers) => answers,
+        };
+        let (request, outcome) = answers.find(request.clone())?;
+        match outcome {
+            Outcome::Signed(reply) => self.check(&request, &reply).await,
+            Outcome::Refusal(refusal) => {
+                let endpoint = "the answer in the file".to_owned();
+                Err(self.failed(Failure::Refused { refusal, endpoint }, request.id()).await)
+            }
+        }
     }
 
     /// Checks a reply, all but keeping the checkpoint for the next run.

@@ -1,6 +1,7 @@
 //! What can go wrong when a signature is asked for, and what to do then.
 
 use crate::framed::FramedError;
+use crate::offline::OfflineError;
 use crate::profile::{KeyFileError, ProfileError};
 use crate::receipt::ReceiptError;
 use crate::request::RequestError;
@@ -28,6 +29,12 @@ pub enum Error {
     /// The checkpoint seen last cannot be read or saved.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A file of requests or answers cannot be used.
+    #[error(transparent)]
+    Offline(#[from] OfflineError),
+    /// The request was collected for a file, and not sent.
+    #[error("the request was written into a file and not sent")]
+    Exported,
     /// The key host said no.
     #[error(transparent)]
     Refused(Box<Refusal>),
@@ -165,8 +172,8 @@ impl Error {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) | Self::Request(_) => 1,
-            Self::Profile(_) | Self::KeyFile(_) | Self::Setup(_) | Self::State(_) => 2,
+            Self::Refused(_) | Self::Request(_) | Self::Exported => 1,
+            Self::Profile(_) | Self::KeyFile(_) | Self::Setup(_) | Self::State(_) | Self::Offline(_) => 2,
             Self::Unreachable(_) => 3,
             Self::Misbehaved(_) => 4,
         }

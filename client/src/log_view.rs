@@ -1,7 +1,7 @@
 //! One history: every checkpoint that is accepted belongs to the same log, proved step by step.
 
 use crate::error::{Error, Evidence, Misbehaviour};
-use crate::host::Host;
+use crate::host::{Host, Proof};
 use crate::state::{Seen, StateError, StateStore};
 use chancery_tlog::{Hash, VerifierKey, verify_consistency};
 use std::collections::BTreeMap;
@@ -59,8 +59,13 @@ impl LogView {
         }
         let (old, new) = if size < seen.checkpoint.size { (&shown, &seen) } else { (&seen, &shown) };
         let (old, new) = (&old.checkpoint, &new.checkpoint);
-        let proof =
-            if old.size == 0 { Vec::new() } else { host.prove(old.size, new.size).await?.ok_or_else(|| rollback(&seen, &shown))? };
+        let proof = match host.prove(old.size, new.size).await? {
+            _ if old.size == 0 => Vec::new(),
+            Proof::Given(hashes) => hashes,
+            Proof::None => return Err(rollback(&seen, &shown).into()),
+            // From a file, which was asked for at another time: the next contact proves it. It is not remembered until then.
+            Proof::Unknown => return Ok(()),
+        };
         verify_consistency(old.size, &old.root, new.size, &new.root, &proof).map_err(|_| fork(&seen, &shown))?;
         known.add(shown);
         Ok(())

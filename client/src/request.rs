@@ -109,6 +109,11 @@ impl Request {
         Self::new(key, construction, subject, Material::content(content))
     }
 
+    /// The same request, made before under another id.
+    pub(crate) fn under(self, id: RequestId) -> Self {
+        Self { id, ..self }
+    }
+
     /// The id.
     #[must_use]
     pub const fn id(&self) -> RequestId {

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PROTOS: [&str; 3] = ["chancery/v1/signing.proto", "chancery/v1/key.proto", "chancery/v1/request_log.proto"];
+const PROTOS: [&str; 4] =
+    ["chancery/v1/signing.proto", "chancery/v1/key.proto", "chancery/v1/request_log.proto", "chancery/v1/offline.proto"];
 
 #[test]
 fn the_committed_code_is_generated_from_the_proto_files() {

@@ -30,6 +30,7 @@ mod ledger;
 mod log;
 mod matrix;
 mod metrics;
+mod offline;
 mod openpgp;
 mod outside;
 mod record;

@@ -344,7 +344,13 @@ impl KeyHost {
     /// Enrols a publisher whose key was made on its own side, with a profile for this key host's present address.
     #[must_use]
     pub fn publisher(&self, name: &str) -> Publisher {
-        Publisher::enroll(self, name)
+        self.publisher_of(name, &self.endpoint())
+    }
+
+    /// The same, for an address that somebody else may have.
+    #[must_use]
+    pub fn publisher_of(&self, name: &str, endpoint: &str) -> Publisher {
+        Publisher::enroll(self, name, endpoint)
     }
 }
 

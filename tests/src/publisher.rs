@@ -15,7 +15,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn enroll(host: &KeyHost, name: &str) -> Self {
+    pub(crate) fn enroll(host: &KeyHost, name: &str, endpoint: &str) -> Self {
         let dir = host.temp().join(format!("publisher-{name}"));
         fs::create_dir_all(&dir).unwrap();
         let _ = run(Command::new(program("chancery")).args(["enroll-request", name, "--out"]).arg(&dir)).ok();
@@ -24,7 +24,7 @@ impl Publisher {
         let _ = run(enroll.arg("--csr").arg(dir.join(format!("{name}.csr"))).arg("--out").arg(&profile)).ok();
         let pem = |file: &str| fs::read(host.dir().join("pki").join(file)).unwrap();
         let publisher = Self { dir, profile, server: (pem("server.crt"), pem("server.key")) };
-        publisher.point_at(&host.endpoint());
+        publisher.point_at(endpoint);
         publisher
     }
 

@@ -11,12 +11,14 @@ mod hash;
 mod keys;
 mod ostree;
 mod output;
+mod request;
 mod session;
 mod sign;
 mod ssh_keygen;
 mod status;
 mod verify;
 
+use chancery::Offline;
 use clap::{Args, Parser, Subcommand};
 use output::Output;
 use std::ffi::OsString;
@@ -40,7 +42,7 @@ struct Cli {
     command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct Global {
     /// Profile written by `chanceryd enroll` [default: ~/.config/chancery/profile.toml]
     #[arg(long, global = true, value_name = "FILE", env = "CHANCERY_PROFILE", hide_env_values = true)]
@@ -51,6 +53,9 @@ struct Global {
     /// How long to try to reach the key host
     #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     timeout: Duration,
+    /// Files in place of a connection, for `request`
+    #[arg(skip)]
+    offline: Option<Offline>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,6 +69,9 @@ enum Command {
     /// Have the summary or a commit of an OSTree repository signed
     #[command(subcommand)]
     Ostree(ostree::Ostree),
+    /// Ask a key host that has no network, by files
+    #[command(subcommand)]
+    Request(request::Request),
     /// Verify signatures and receipts, without a network
     #[command(subcommand)]
     Verify(Box<verify::Verify>),
@@ -116,6 +124,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Attest(command) => command.run(&cli.global, output),
         Command::Ostree(command) => command.run(&cli.global, output),
         Command::Verify(command) => command.run(&cli.global, output),
+        Command::Request(command) => command.run(&cli.global, output),
         Command::Carry(command) => command.run(&cli.global, output),
         Command::Status(command) => command.run(&cli.global, output),
         Command::Keys(command) => command.run(&cli.global, output),

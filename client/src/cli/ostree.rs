@@ -5,7 +5,7 @@ use super::output::Output;
 use super::{Global, session};
 use bytes::Bytes;
 use chancery::ostree::{Repo, Written, write_commit_signature, write_index_signature, write_summary_signature};
-use chancery::{Construction, VerifiedSignature};
+use chancery::{Construction, Error, Request, VerifiedSignature};
 use chancery_formats::Framing;
 use chancery_reqlog::durable;
 use clap::{Args, Subcommand};
@@ -185,11 +185,11 @@ impl SignOptions {
     ) -> Result<Vec<VerifiedSignature>, CliError> {
         let signatures = session::wait(async {
             let client = session::client(global, profile).await?;
-            let mut signatures = Vec::new();
-            for (key, construction) in signers {
-                signatures.push(client.sign_content(key, *construction, &self.subject, content.clone()).await?);
-            }
-            Ok(signatures)
+            let request =
+                |(key, construction): &(String, Construction)| Request::content(key, *construction, &self.subject, content.clone());
+            let requests = signers.iter().map(request).collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
+            let signatures: Result<Vec<_>, Error> = client.sign_batch(&requests).await?.into_iter().collect();
+            Ok(signatures?)
         })?;
         for signature in &signatures {
             if let Some(path) = self.receipt_path(&signature.key().name) {

@@ -10,11 +10,17 @@ use std::io::{self, Write as _};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
+    muted: bool,
 }
 
 impl Output {
     pub(crate) const fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, muted: false }
+    }
+
+    /// Says nothing: for a command that is only asked what it would have signed.
+    pub(crate) const fn muted() -> Self {
+        Self { json: false, muted: true }
     }
 
     /// Prints the result of a command: text for people, or the same facts for programs.
@@ -26,6 +32,9 @@ impl Output {
 
     /// Something that does not end the command.
     pub(crate) fn warn(self, text: impl Display) {
+        if self.muted {
+            return;
+        }
         let _ = writeln!(io::stderr().lock(), "warning: {text}");
     }
 
@@ -39,6 +48,9 @@ impl Output {
 
     /// The fault in text alone.
     pub(crate) fn explain(self, error: &CliError) {
+        if self.muted {
+            return;
+        }
         let mut err = io::stderr().lock();
         let _ = writeln!(err, "error: {}", printable(&error.to_string()));
         for cause in error.causes() {

@@ -37,6 +37,7 @@ pub(crate) fn pinned<'a>(profile: &'a Profile, name: &str) -> Result<Vec<&'a Pin
 pub(crate) async fn client(global: &Global, profile: Profile) -> Result<Client, CliError> {
     let mut options = Options::default();
     options.deadline = global.timeout;
+    options.offline.clone_from(&global.offline);
     options.connect_timeout = options.connect_timeout.min(global.timeout);
     if io::stderr().is_terminal() {
         options.notify = Some(Arc::new(|notice| {

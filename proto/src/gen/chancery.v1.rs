@@ -1831,3 +1831,55 @@ pub mod request_log_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A file of requests, signed by who asks.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfflineRequest {
+    /// An OfflineRequestBody, as it was signed.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub body: ::prost::bytes::Bytes,
+    /// The client's certificate, DER, and those between it and its CA.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub certificates: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// How it is signed: a SignatureScheme of TLS 1.3 (RFC 8446 section 4.2.3).
+    #[prost(uint32, tag = "3")]
+    pub scheme: u32,
+    /// By the key of the first certificate, over "chancery offline request v1\n" and the body.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub signature: ::prost::bytes::Bytes,
+}
+/// What is asked for.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OfflineRequestBody {
+    /// The verification key of the log that it is meant for: another key host does not answer it.
+    #[prost(string, tag = "1")]
+    pub log: ::prost::alloc::string::String,
+    /// When it was made, in seconds since 1970.
+    #[prost(uint64, tag = "2")]
+    pub made: u64,
+    /// How many entries the log had when the client last saw it; 0 when it never did.
+    #[prost(uint64, tag = "3")]
+    pub known_size: u64,
+    /// The requests, with all of their content.
+    #[prost(message, repeated, tag = "4")]
+    pub requests: ::prost::alloc::vec::Vec<SignBatchRequest>,
+}
+/// A file of answers. What counts in it is signed: the signatures themselves, and the checkpoints in their receipts.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OfflineAnswer {
+    /// One for each request.
+    #[prost(message, repeated, tag = "1")]
+    pub replies: ::prost::alloc::vec::Vec<OfflineReply>,
+}
+/// What became of one request.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfflineReply {
+    /// The outcome, under the number of the request.
+    #[prost(message, optional, tag = "1")]
+    pub response: ::core::option::Option<SignBatchResponse>,
+    /// How many entries the log had with the entry of this request, says its receipt.
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    /// Proof that this log extends the one with known_size entries (RFC 6962 section 2.1.2).
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub proof: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}

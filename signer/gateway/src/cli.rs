@@ -1,12 +1,16 @@
 //! The command line.
 
 use crate::admin::{self, AdminError, NewHost, Request, Revoked, Role};
+use crate::answer::{AnswerError, Answered, answer};
 use crate::keeper::{self, KeeperError};
 use crate::serve::{ServeError, serve};
 use chancery_cell::CellError;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// The gateway of a Chancery key host: speaks mutual TLS and gRPC, holds no key.
 #[derive(Debug, Parser)]
@@ -44,6 +48,9 @@ enum Command {
         after_help = "Example:\n  chanceryd revoke web1 --role publisher --dir /etc/chancery\n  chanceryd revoke --certificate web1.toml --dir /etc/chancery\n  systemctl reload chanceryd"
     )]
     Revoke(Revoke),
+    /// Requests that came as files, for a key host without a network.
+    #[command(subcommand)]
+    Request(Offline),
     /// Serve: start the keeper and answer clients.
     #[command(
         after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass\n\nPrints `chanceryd ready on ADDRESS` once requests are taken. SIGTERM drains."
@@ -98,6 +105,26 @@ struct Enroll {
     days: u32,
 }
 
+#[derive(Debug, Subcommand)]
+enum Offline {
+    /// Decide, record and sign what a file asks for; the answer goes into another file. The key host must not be serving.
+    #[command(
+        after_help = "Example:\n  chancery request export summary.request -- ostree sign-summary /srv/repo --key ostree --subject prod\n  chanceryd request answer summary.request --dir /etc/chancery\n  chancery request import summary.request summary.request.answer"
+    )]
+    Answer {
+        /// The file that `chancery request export` wrote.
+        request: PathBuf,
+        /// Where to write the answer; without this REQUEST.answer.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Answer no file that is older than so many days.
+        #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        max_age: u32,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+}
+
 #[derive(Debug, Args)]
 struct Revoke {
     /// The principal's short name: all certificates that this key host made for it.
@@ -138,6 +165,9 @@ pub enum CliError {
     /// Service.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// Answering files.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
     /// Handing over.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
@@ -152,8 +182,10 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         let keeper = match self {
             Self::Admin(AdminError::Config(_) | AdminError::Name { .. } | AdminError::Exists { .. })
+            | Self::Answer(AnswerError::Config(_) | AnswerError::Tls(_))
             | Self::Serve(ServeError::Config(_) | ServeError::Tls(_) | ServeError::Cell(CellError::Missing { .. })) => return 2,
-            Self::Serve(ServeError::NotReady { status, .. } | ServeError::KeeperEnded(status)) => status,
+            Self::Answer(AnswerError::NotReady { status, .. })
+            | Self::Serve(ServeError::NotReady { status, .. } | ServeError::KeeperEnded(status)) => status,
             Self::Admin(AdminError::Keeper(KeeperError::Failed { status, .. })) => status,
             _ => return 1,
         };
@@ -217,6 +249,12 @@ impl Cli {
                     made.profile.display()
                 ))
             }
+            Command::Request(Offline::Answer { request, out, max_age, unlock }) => {
+                let out = out.unwrap_or_else(|| request.with_added_extension("answer"));
+                let max_age = DAY.saturating_mul(max_age);
+                let made = answer(&self.dir, &program, &unlock, &request, &out, max_age)?;
+                answered(self.json, &made)
+            }
             Command::Revoke(r) => revoke(&self.dir, self.json, r),
             Command::Serve(unlock) => Ok(serve(&self.dir, &program, &unlock)?),
             Command::Key(handed) => Err(hand_over(&program, "key", &self.dir, self.json, handed).into()),
@@ -224,6 +262,20 @@ impl Cli {
             Command::Log(handed) => Err(hand_over(&program, "log", &self.dir, self.json, handed).into()),
         }
     }
+}
+
+fn answered(json: bool, made: &Answered) -> Result<(), CliError> {
+    if json {
+        return say(&format!("{}\n", serde_json::to_string(made).map_err(AdminError::Keys)?));
+    }
+    let refused = if made.refused.is_empty() { String::new() } else { format!(" ({})", made.refused.join(", ")) };
+    say(&format!(
+        "{} asked: {} signed, {} refused{refused}\nanswer: {}\nnext: chancery request import, where the request came from\n",
+        made.principal,
+        made.signed,
+        made.refused.len(),
+        made.answer.display()
+    ))
 }
 
 fn revoke(dir: &std::path::Path, json: bool, r: Revoke) -> Result<(), CliError> {

@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod admin;
+pub mod answer;
 pub mod cell;
 pub mod cli;
 pub mod config;

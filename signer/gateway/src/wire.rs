@@ -110,6 +110,13 @@ fn sshsig_payload(sshsig: v1::SshsigDigest) -> Result<Payload, WireError> {
     Ok(Payload::Digest { namespace, digest })
 }
 
+/// A refusal of content that is larger than this gateway takes.
+#[must_use]
+pub fn too_large(len: u64, max: u64) -> Refusal {
+    let message = format!("the content has {len} bytes, this key host takes at most {max}; see max_content in its signer.toml");
+    own_refusal(RefusalKind::TooLarge, "content-too-large", message)
+}
+
 /// A released signature.
 #[must_use]
 pub fn signed(signed: chancery_channel::Signed) -> v1::SignResponse {

@@ -13,7 +13,7 @@ pub use revoke::{Revocation, Revoked, revoke};
 use crate::config::ConfigError;
 use crate::keeper::KeeperError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why an administrative command failed. Nothing that existed before was changed.
 #[derive(Debug, thiserror::Error)]
@@ -95,4 +95,12 @@ pub enum AdminError {
     /// The profile could not be written as TOML.
     #[error("the profile could not be written")]
     Profile(#[source] toml::ser::Error),
+}
+
+/// Writes a file of answers, as a whole.
+///
+/// # Errors
+/// The answer of the file system.
+pub fn write_answer(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    files::replace(path, bytes, 0o644).map_err(io::Error::other)
 }

@@ -5,7 +5,7 @@ use crate::identity::Peer;
 use crate::link::{Call, Link, LinkError};
 use crate::metrics::{Metrics, Underway};
 use crate::wire;
-use chancery_channel::{Answer, Payload, Principal, Refusal, RefusalKind, RequestId, Signed, ToKeeper};
+use chancery_channel::{Answer, Payload, Principal, RefusalKind, RequestId, Signed, ToKeeper};
 use chancery_proto::v1::SignRequest;
 use chancery_proto::v1::sign_request::Part;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) async fn sign(
     let content = match request.payload {
         Payload::Content { len, .. } if len > limits.max_content => {
             underway.refused("content-too-large");
-            return Err(wire::status(too_large(len, limits.max_content)));
+            return Err(wire::status(wire::too_large(len, limits.max_content)));
         }
         Payload::Content { len, .. } => Some(len),
         Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => None,
@@ -123,9 +123,4 @@ fn stalled(limits: &CallLimits) -> Status {
 
 fn invalid(reason: &str, message: &str) -> Status {
     wire::status(wire::own_refusal(RefusalKind::Invalid, reason, message.to_owned()))
-}
-
-pub(super) fn too_large(len: u64, max: u64) -> Refusal {
-    let message = format!("the content has {len} bytes, this key host takes at most {max}; see max_content in its signer.toml");
-    wire::own_refusal(RefusalKind::TooLarge, "content-too-large", message)
 }

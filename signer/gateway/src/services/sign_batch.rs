@@ -1,6 +1,5 @@
 //! Many small things on one stream: one task reads the requests of a stream, and nothing is spawned for each.
 
-use super::sign::too_large;
 use super::{CallLimits, Signing, Turn, unanswered, unexpected, until};
 use crate::identity::Peer;
 use crate::link::LinkError;
@@ -155,7 +154,7 @@ fn check_content<'a>(limits: &CallLimits, payload: &Payload, content: &'a [u8]) 
     let have = u64::try_from(content.len()).unwrap_or(u64::MAX);
     let max = CONTENT_MAX.min(limits.max_content);
     match *payload {
-        Payload::Content { len, .. } if len > max => Err(too_large(len, max)),
+        Payload::Content { len, .. } if len > max => Err(wire::too_large(len, max)),
         Payload::Content { len, .. } if len != have => {
             Err(invalid("length-mismatch", &format!("the content has {have} bytes, {len} were declared")))
         }
