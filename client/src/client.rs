@@ -138,6 +138,8 @@ impl Client {
             }
             Offline::Import(answers) => answers,
         };
+        let newest = self.open_checkpoint(answers.newest())?;
+        self.log.accept(newest, &self.host).await?;
         let (request, outcome) = answers.find(request.clone())?;
         match outcome {
             Outcome::Signed(reply) => self.check(&request, &reply).await,

@@ -44,7 +44,7 @@ impl Host {
     /// Asks for the proof that one tree extends another.
     pub(crate) async fn prove(&self, old: u64, new: u64) -> Result<Proof, Error> {
         match &self.offline {
-            Some(Offline::Import(answers)) => return Ok(answers.proof(old, new).map_or(Proof::Unknown, Proof::Given)),
+            Some(Offline::Import(answers)) => return Ok(answers.proof(old, new)),
             Some(Offline::Export(_)) => return Ok(Proof::Unknown),
             None => {}
         }

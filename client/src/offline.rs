@@ -4,6 +4,7 @@
 //! up. All that is checked of a reply over the network is checked of one in a file.
 
 use crate::error::Error;
+use crate::host::Proof;
 use crate::profile::{Profile, read_private_key};
 use crate::request::{Request, RequestId};
 use chancery_proto::v1::sign_batch_response::Outcome;
@@ -43,10 +44,14 @@ pub struct Collected(Arc<Mutex<Vec<Request>>>);
 /// The answers to the requests of one file.
 #[derive(Debug)]
 pub struct Answers {
+    /// How many entries the log had when the requests were exported.
     known_size: u64,
+    /// The newest checkpoint, as the key host says.
+    newest: String,
+    newest_size: u64,
     /// Each with the id that it was exported under.
     answered: Vec<(SignHeader, Option<Outcome>)>,
-    /// By the size of the tree that they lead to, from `known_size`.
+    /// By the size of the tree that they lead from, to the newest.
     proofs: BTreeMap<u64, Vec<Hash>>,
 }
 
@@ -131,20 +136,23 @@ impl Answers {
     pub fn read(request: &[u8], answer: &[u8]) -> Result<Self, OfflineError> {
         let request = OfflineRequest::decode(request).map_err(OfflineError::Request)?;
         let body = OfflineRequestBody::decode(request.body).map_err(OfflineError::Request)?;
-        let replies = OfflineAnswer::decode(answer).map_err(OfflineError::Answer)?.replies;
+        let answer = OfflineAnswer::decode(answer).map_err(OfflineError::Answer)?;
+        let newest_size = answer.checkpoint.lines().nth(1).and_then(|size| size.parse().ok()).ok_or(OfflineError::Other)?;
+        let hash = |h: &bytes::Bytes| h.as_ref().try_into().map(Hash).map_err(|_| OfflineError::Other);
         let mut outcomes = BTreeMap::new();
         let mut proofs = BTreeMap::new();
-        for OfflineReply { response, size, proof } in replies {
+        for OfflineReply { response, size, proof } in answer.replies {
             let response = response.ok_or(OfflineError::Other)?;
             outcomes.insert(response.number, response.outcome);
-            let hashes = proof.iter().map(|h| h.as_ref().try_into().map(Hash).map_err(|_| OfflineError::Other));
-            proofs.insert(size, hashes.collect::<Result<Vec<_>, _>>()?);
+            proofs.insert(size, proof.iter().map(hash).collect::<Result<Vec<_>, _>>()?);
         }
+        proofs.insert(body.known_size, answer.proof.iter().map(hash).collect::<Result<_, _>>()?);
         let answered = body.requests.into_iter().map(|asked| {
             let header = asked.header.ok_or(OfflineError::Other)?;
             Ok((header, outcomes.remove(&asked.number).flatten()))
         });
-        Ok(Self { known_size: body.known_size, answered: answered.collect::<Result<_, OfflineError>>()?, proofs })
+        let answered = answered.collect::<Result<_, OfflineError>>()?;
+        Ok(Self { known_size: body.known_size, newest: answer.checkpoint, newest_size, answered, proofs })
     }
 
     /// The answer to a request that was made again: the same but for its id, which becomes the one that it was exported under.
@@ -160,8 +168,18 @@ impl Answers {
         Err(OfflineError::Other)
     }
 
-    /// The proof between two sizes, if the key host put it into the file.
-    pub(crate) fn proof(&self, old: u64, new: u64) -> Option<Vec<Hash>> {
-        self.proofs.get(&new).filter(|_| old == self.known_size).cloned()
+    /// The newest checkpoint of the log. It is to be accepted before any reply.
+    pub(crate) fn newest(&self) -> &str {
+        &self.newest
+    }
+
+    /// Whether one tree extends another, as far as the key host put it into the file.
+    pub(crate) fn proof(&self, old: u64, new: u64) -> Proof {
+        match self.proofs.get(&old).filter(|_| new == self.newest_size) {
+            Some(hashes) => Proof::Given(hashes.clone()),
+            // It answered with less than it had when the request was made.
+            None if self.newest_size < self.known_size => Proof::None,
+            None => Proof::Unknown,
+        }
     }
 }

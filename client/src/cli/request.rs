@@ -67,10 +67,11 @@ impl Request {
 
 impl Export {
     fn run(self, global: &Global, output: Output) -> Result<(), CliError> {
+        let command = parse(&self.command)?;
         let profile = session::profile(global)?;
         let collected = Collected::default();
         let offline = Global { offline: Some(Offline::Export(collected.clone())), ..global.clone() };
-        match run(parse(&self.command)?, &offline, Output::muted()) {
+        match run(command, &offline, Output::muted()) {
             // Nothing else went wrong than that nothing was sent.
             Err(CliError::Client(Error::Exported)) | Err(CliError::Several { .. }) if !collected.is_empty() => {}
             Err(error) => return Err(error),

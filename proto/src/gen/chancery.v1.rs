@@ -1869,6 +1869,12 @@ pub struct OfflineAnswer {
     /// One for each request.
     #[prost(message, repeated, tag = "1")]
     pub replies: ::prost::alloc::vec::Vec<OfflineReply>,
+    /// The newest signed checkpoint of the log, after all of them.
+    #[prost(string, tag = "2")]
+    pub checkpoint: ::prost::alloc::string::String,
+    /// Proof that it extends the log with known_size entries (RFC 6962 section 2.1.2).
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub proof: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// What became of one request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1879,7 +1885,7 @@ pub struct OfflineReply {
     /// How many entries the log had with the entry of this request, says its receipt.
     #[prost(uint64, tag = "2")]
     pub size: u64,
-    /// Proof that this log extends the one with known_size entries (RFC 6962 section 2.1.2).
+    /// Proof that the newest log extends that one.
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub proof: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }

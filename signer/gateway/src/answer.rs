@@ -109,16 +109,15 @@ pub fn answer(dir: &Path, program: &Path, unlock: &Unlock, file: &Path, out: &Pa
             Ok(opened) => opened,
             Err(source) => return Err(AnswerError::NotReady { status: keeper.end(config.limits.drain_timeout).await?, source }),
         };
-        let replies = match asked.is_for(&ready.log_vkey) {
+        let answer = match asked.is_for(&ready.log_vkey) {
             Ok(()) => all(&link, &asked, &config).await,
             Err(error) => Err(refused(error)),
         };
         link.hang_up();
         let _ = keeper.end(config.limits.drain_timeout).await?;
-        let replies = replies?;
-        let answered = summary(&asked, &replies, out);
-        let bytes = OfflineAnswer { replies }.encode_to_vec();
-        crate::admin::write_answer(out, &bytes).map_err(failed(out, "written"))?;
+        let answer = answer?;
+        let answered = summary(&asked, &answer.replies, out);
+        crate::admin::write_answer(out, &answer.encode_to_vec()).map_err(failed(out, "written"))?;
         Ok(answered)
     })
 }
@@ -134,7 +133,7 @@ fn summary(asked: &Asked, replies: &[OfflineReply], out: &Path) -> Answered {
     Answered { principal: asked.principal.to_string(), answer: out.to_owned(), signed, refused }
 }
 
-async fn all(link: &Link, asked: &Asked, config: &Gateway) -> Result<Vec<OfflineReply>, AnswerError> {
+async fn all(link: &Link, asked: &Asked, config: &Gateway) -> Result<OfflineAnswer, AnswerError> {
     let mut replies = Vec::new();
     for request in &asked.body.requests {
         let outcome = match one(link, asked, config, request).await? {
@@ -145,19 +144,31 @@ async fn all(link: &Link, asked: &Asked, config: &Gateway) -> Result<Vec<Offline
             Outcome::Signed(signed) => &signed.receipt,
             Outcome::Refusal(refusal) => &refusal.receipt,
         };
-        let (size, known) = (size_of(receipt).unwrap_or(0), asked.body.known_size);
-        let mut proof = Vec::new();
-        // A log that is smaller than what the client saw went back; the client notices that it gets no proof.
-        if known > 0 && known < size {
-            let mut call = link.call(|id| ToKeeper::Consistency { id, old: known, new: size })?;
-            if let Answer::Consistency(found) = call.answer().await? {
-                proof = found.hashes.iter().map(|h| bytes::Bytes::copy_from_slice(h)).collect();
-            }
-        }
+        let size = size_of(receipt).unwrap_or(0);
         let response = Some(SignBatchResponse { number: request.number, outcome: Some(outcome) });
-        replies.push(OfflineReply { response, size, proof });
+        replies.push(OfflineReply { response, size, proof: Vec::new() });
     }
-    Ok(replies)
+    let checkpoint = match link.call(|id| ToKeeper::Checkpoint { id })?.answer().await? {
+        Answer::Checkpoint(newest) => newest.note,
+        _ => String::new(),
+    };
+    let newest = checkpoint.lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or(0);
+    for reply in &mut replies {
+        reply.proof = proof(link, reply.size, newest).await?;
+    }
+    let proof = proof(link, asked.body.known_size, newest).await?;
+    Ok(OfflineAnswer { replies, checkpoint, proof })
+}
+
+/// The proof that one tree extends another; nothing where there is none, which the client notices.
+async fn proof(link: &Link, old: u64, new: u64) -> Result<Vec<bytes::Bytes>, AnswerError> {
+    if old == 0 || old >= new {
+        return Ok(Vec::new());
+    }
+    match link.call(|id| ToKeeper::Consistency { id, old, new })?.answer().await? {
+        Answer::Consistency(found) => Ok(found.hashes.iter().map(|h| bytes::Bytes::copy_from_slice(h)).collect()),
+        _ => Ok(Vec::new()),
+    }
 }
 
 async fn one(
