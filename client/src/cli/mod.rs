@@ -10,6 +10,7 @@ mod hash;
 mod keys;
 mod ostree;
 mod output;
+mod relay;
 mod session;
 mod sign;
 mod ssh_keygen;
@@ -74,6 +75,8 @@ enum Command {
     Gpg(Foreign),
     /// Be an ssh-agent whose keys are on the key host: for `ssh-keygen -Y sign` and whatever speaks its protocol
     Agent(agent::Arguments),
+    /// Be the place where key hosts park that nobody can reach, and carry clients to them
+    Relay(relay::Arguments),
     /// Ask every endpoint how it is doing
     Status(status::Status),
     /// List the keys of the key host beside the pinned ones
@@ -113,6 +116,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Attest(command) => command.run(&cli.global, output),
         Command::Ostree(command) => command.run(&cli.global, output),
         Command::Verify(command) => command.run(&cli.global, output),
+        Command::Relay(arguments) => relay::run(&cli.global, arguments, output),
         Command::Status(command) => command.run(&cli.global, output),
         Command::Keys(command) => command.run(&cli.global, output),
     };
