@@ -31,6 +31,7 @@ mod matrix;
 mod openpgp;
 mod outside;
 mod record;
+mod relay;
 mod signing;
 mod trouble;
 mod variant;

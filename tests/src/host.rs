@@ -23,6 +23,8 @@ pub struct Setup {
     pub policy: String,
     /// Replacements in `signer.toml`.
     pub config: Vec<(String, String)>,
+    /// Its names, when it is not `localhost`.
+    pub names: Vec<String>,
     /// Where to make it, when not in a temporary directory of its own.
     pub log_dir: Option<PathBuf>,
 }
@@ -58,6 +60,14 @@ impl Setup {
         self
     }
 
+    /// Under another name, with the grants that it has so far.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.policy = self.policy.replace("spiffe://localhost/", &format!("spiffe://{name}/"));
+        self.names = vec![name.to_owned()];
+        self
+    }
+
     /// Makes it, without starting it.
     #[must_use]
     pub fn make(self) -> KeyHost {
@@ -66,11 +76,14 @@ impl Setup {
         let passphrase = temp.path().join("passphrase");
         fs::write(&passphrase, PASSPHRASE).unwrap();
         fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+        let usual = || vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = if self.names.is_empty() { usual() } else { self.names.clone() };
         let mut host = KeyHost { temp, dir, passphrase, serving: None, mount: None };
         let _ = host
             .chanceryd(&["init"])
             .arg(&host.dir)
-            .args(["--name", "localhost", "--name", "127.0.0.1", "--listen", "127.0.0.1:0"])
+            .args(names.iter().flat_map(|name| ["--name", name.as_str()]))
+            .args(["--listen", "127.0.0.1:0"])
             .spawn_ok();
         for (name, constructions) in &self.keys {
             let _ = host.chanceryd(&["key", "new", name, "--for", constructions]).arg("--dir").arg(&host.dir).spawn_ok();
@@ -222,7 +235,8 @@ impl KeyHost {
         let mut line = String::new();
         BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let mut stderr = gateway.stderr.take().unwrap();
-        let Some(address) = line.trim().strip_prefix("chanceryd ready on ") else {
+        let ready = line.trim().strip_prefix("chanceryd ready ");
+        let Some(address) = ready.and_then(|at| at.strip_prefix("on ").or_else(|| at.strip_prefix("through "))) else {
             gateway.wait().unwrap();
             let mut said = String::new();
             stderr.read_to_string(&mut said).unwrap();
@@ -234,7 +248,7 @@ impl KeyHost {
         Ok(())
     }
 
-    /// Where it listens, as `127.0.0.1:PORT`.
+    /// Where it listens, as `127.0.0.1:PORT`; or the relay that it dials.
     #[must_use]
     pub fn address(&self) -> String {
         self.serving.as_ref().expect("the key host is not started").address.clone()

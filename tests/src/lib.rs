@@ -6,6 +6,7 @@ mod browser;
 mod host;
 mod http;
 mod publisher;
+mod relay;
 mod repo;
 mod run;
 
@@ -13,5 +14,6 @@ pub use browser::Browser;
 pub use host::{KeyHost, PASSPHRASE, Setup};
 pub use http::{Answer, http};
 pub use publisher::Publisher;
+pub use relay::{Proxy, Relay};
 pub use repo::OstreeRepo;
 pub use run::{Output, program, run, skipped, tool};

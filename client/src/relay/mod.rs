@@ -210,7 +210,8 @@ impl FromStr for Front {
             Some((address, name)) => (address, Some(name.to_owned())),
             None => (text, None),
         };
-        let fits = |name: &String| (1..=253).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b));
+        let fits =
+            |name: &String| (1..=253).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b));
         match address.parse() {
             Ok(address) if key_host.as_ref().is_none_or(fits) => Ok(Self { address, key_host }),
             _ => Err("write ADDRESS:PORT, such as 127.0.0.1:7444, or ADDRESS:PORT=NAME with a name of the key host's certificate"),

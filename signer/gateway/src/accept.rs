@@ -1,17 +1,20 @@
-//! Takes connections in: so many and no more, each with a deadline for its handshake.
+//! Takes connections in, over a port of ours or over relays: so many and no more, each with a deadline for its handshake.
 
+mod dialer;
 mod guests;
+mod line;
 
 use crate::identity::{Peer, identify};
+pub use dialer::Relays;
 use guests::{Guest, Guests};
+use line::Line;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -22,6 +25,14 @@ use tonic::transport::server::Connected;
 const BACKOFF: Duration = Duration::from_millis(200);
 /// Connections whose handshake is done and that tonic has not taken yet.
 const READY: usize = 16;
+
+/// Where clients come in.
+pub struct Doors {
+    /// A port of ours.
+    pub listener: Option<TcpListener>,
+    /// Relays that we dial.
+    pub relays: Option<Relays>,
+}
 
 /// Bounds of what is taken in.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +49,7 @@ pub struct AcceptLimits {
 
 /// A connection whose handshake is done.
 pub struct Connection {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Line>,
     peer: Peer,
     _place: OwnedSemaphorePermit,
     _guest: Guest,
@@ -54,7 +65,7 @@ struct Door {
 }
 
 /// Accepts until the receiving end is dropped.
-pub fn accept(listener: TcpListener, acceptor: TlsAcceptor, limits: AcceptLimits) -> ReceiverStream<io::Result<Connection>> {
+pub fn accept(doors: Doors, acceptor: TlsAcceptor, limits: AcceptLimits) -> ReceiverStream<io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(READY);
     let door = Door {
         acceptor,
@@ -62,12 +73,17 @@ pub fn accept(listener: TcpListener, acceptor: TlsAcceptor, limits: AcceptLimits
         guests: Guests::new(limits.per_principal, limits.in_flight_per_principal),
         ready,
     };
-    tokio::spawn(keep_door(listener, door, limits.connections));
+    let places = Arc::new(Semaphore::new(limits.connections));
+    if let Some(relays) = &doors.relays {
+        dialer::start(relays, &door, &places);
+    }
+    if let Some(listener) = doors.listener {
+        tokio::spawn(keep_door(listener, door, places));
+    }
     ReceiverStream::new(connections)
 }
 
-async fn keep_door(listener: TcpListener, door: Door, connections: usize) {
-    let places = Arc::new(Semaphore::new(connections));
+async fn keep_door(listener: TcpListener, door: Door, places: Arc<Semaphore>) {
     loop {
         // Waiting for a place before accepting leaves the rest in the kernel's queue, at no cost to us.
         let place = tokio::select! {
@@ -80,7 +96,7 @@ async fn keep_door(listener: TcpListener, door: Door, connections: usize) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, address)) => drop(tokio::spawn(door.clone().greet(tcp, address, place))),
+            Ok((tcp, address)) => drop(tokio::spawn(door.clone().greet(Line::Accepted(tcp), address.to_string(), place))),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 // The system is out of file descriptors, and says nothing when it has some again.
@@ -91,12 +107,12 @@ async fn keep_door(listener: TcpListener, door: Door, connections: usize) {
 }
 
 impl Door {
-    async fn greet(self, tcp: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
+    async fn greet(self, line: Line, address: String, place: OwnedSemaphorePermit) {
         // tonic sets this on sockets that it accepts itself only; without it a small call takes 40 ms.
-        if let Err(error) = tcp.set_nodelay(true) {
+        if let Err(error) = line.socket().set_nodelay(true) {
             tracing::debug!(%address, %error, "TCP_NODELAY could not be set");
         }
-        let stream = match tokio::time::timeout(self.timeout, self.acceptor.accept(tcp)).await {
+        let stream = match tokio::time::timeout(self.timeout, self.acceptor.accept(line)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return tracing::info!(%address, %error, "a handshake failed"),
             Err(_) => return tracing::info!(%address, "a handshake took too long"),
@@ -161,6 +177,7 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair};
     use rustls::pki_types::{PrivateKeyDer, ServerName};
     use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio::net::TcpStream;
     use tokio_rustls::TlsConnector;
     use tokio_stream::StreamExt as _;
 
@@ -180,11 +197,12 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let limits =
             AcceptLimits { connections: 1, per_principal: 1, in_flight_per_principal: 1, handshake_timeout: Duration::from_secs(20) };
-        let mut connections = accept(listener, TlsAcceptor::from(Arc::new(server)), limits);
+        let doors = Doors { listener: Some(listener), relays: None };
+        let mut connections = accept(doors, TlsAcceptor::from(Arc::new(server)), limits);
         let tcp = TcpStream::connect(address).await.unwrap();
         let connecting = TlsConnector::from(Arc::new(client)).connect(ServerName::try_from("localhost").unwrap(), tcp);
         let (connected, accepted) = tokio::join!(connecting, connections.next());
         connected.unwrap();
-        assert!(accepted.unwrap().unwrap().stream.get_ref().0.nodelay().unwrap());
+        assert!(accepted.unwrap().unwrap().stream.get_ref().0.socket().nodelay().unwrap());
     }
 }

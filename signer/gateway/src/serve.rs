@@ -1,5 +1,6 @@
 //! `chanceryd serve`: the process around the server. Starts the keeper, says when it is ready, and stops both in order.
 
+use crate::accept::{Doors, Relays};
 use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
 use crate::keeper::{Keeper, KeeperError};
@@ -73,13 +74,14 @@ enum End {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeError> {
-    let config = Gateway::read(dir)?;
+pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock, dial: &[String]) -> Result<(), ServeError> {
+    let config = Gateway::read(dir)?.dial_too(dial)?;
     let limits = &config.limits;
     let tls = tls::server(&config.server_certificate, &config.server_key, &config.client_ca)?;
+    let relays = relays(&config)?;
     let mut signals = Signals::new().map_err(ServeError::Process)?;
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
-    let socket = reserve(config.listen)?;
+    let socket = config.listen.map(reserve).transpose()?;
     make_room_for(limits.connections);
     let (keeper, channel) = Keeper::start(program, dir, unlock)?;
     let opened = tokio::select! {
@@ -94,12 +96,10 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
         Ok(opened) => opened,
         Err(source) => return Err(ServeError::NotReady { status: keeper.end(limits.drain_timeout).await?, source }),
     };
-    let listen = |source| ServeError::Listen { address: config.listen, source };
-    let listener = socket.listen(BACKLOG).map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
-    let server = start(listener, tls, &link, &ready, &config).await;
+    let (listener, ready_on) = open(socket, &config)?;
+    let server = start(Doors { listener, relays }, tls, &link, &ready, &config).await;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
-    announce(address).map_err(ServeError::Process)?;
+    announce(&ready_on).map_err(ServeError::Process)?;
 
     let end = until_told(&mut signals, &link).await;
     drop(witnesses);
@@ -115,9 +115,34 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     }
 }
 
-async fn start(listener: TcpListener, tls: std::sync::Arc<rustls::ServerConfig>, link: &Link, ready: &Ready, config: &Gateway) -> Server {
+async fn start(doors: Doors, tls: std::sync::Arc<rustls::ServerConfig>, link: &Link, ready: &Ready, config: &Gateway) -> Server {
     tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
-    Server::start(listener, tls, link, ready, &config.limits).await
+    Server::start(doors, tls, link, ready, &config.limits).await
+}
+
+/// The relays to dial, if any.
+fn relays(config: &Gateway) -> Result<Option<Relays>, ServeError> {
+    if config.dial.is_empty() {
+        return Ok(None);
+    }
+    let name = chancery_dial::relay_name(&config.trust_domain);
+    Ok(Some(Relays {
+        addresses: config.dial.clone(),
+        tls: tls::dialling(&config.server_certificate, &config.server_key, &config.client_ca)?,
+        name: name.try_into().map_err(|_| TlsError::TrustDomain)?,
+        pool: config.dial_pool,
+        patience: config.limits.handshake_timeout,
+        ping_timeout: config.limits.keepalive_timeout,
+    }))
+}
+
+/// Listens, if that is wanted; says where the key host is to be reached.
+fn open(socket: Option<TcpSocket>, config: &Gateway) -> Result<(Option<TcpListener>, String), ServeError> {
+    let (Some(socket), Some(address)) = (socket, config.listen) else { return Ok((None, format!("through {}", config.dial.join(", ")))) };
+    let listen = |source| ServeError::Listen { address, source };
+    let listener = socket.listen(BACKLOG).map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    Ok((Some(listener), format!("on {address}")))
 }
 
 /// Takes the address without listening on it.
@@ -144,9 +169,9 @@ fn make_room_for(connections: u32) {
 }
 
 /// The one line on standard output that says where the key host is to be reached.
-fn announce(address: SocketAddr) -> io::Result<()> {
+fn announce(where_to: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "chanceryd ready on {address}")?;
+    writeln!(out, "chanceryd ready {where_to}")?;
     out.flush()
 }
 

@@ -1,6 +1,6 @@
 //! The gRPC server over a link to a keeper: from accepting connections to the last answer.
 
-use crate::accept::{AcceptLimits, accept};
+use crate::accept::{AcceptLimits, Doors, accept};
 use crate::config::Limits;
 use crate::health::{Health, Pulse};
 use crate::link::Link;
@@ -12,7 +12,6 @@ use chancery_proto::v1::signing_service_server::SigningServiceServer;
 use rustls::ServerConfig;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -37,8 +36,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves what comes to `listener`.
-    pub async fn start(listener: TcpListener, tls: Arc<ServerConfig>, link: &Link, ready: &Ready, limits: &Limits) -> Self {
+    /// Serves what comes in.
+    pub async fn start(doors: Doors, tls: Arc<ServerConfig>, link: &Link, ready: &Ready, limits: &Limits) -> Self {
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, ready).await;
         let (stopping, stopped) = watch::channel(false);
@@ -49,7 +48,7 @@ impl Server {
             in_flight_per_principal: count(limits.in_flight_per_principal),
             handshake_timeout: limits.handshake_timeout,
         };
-        let connections = accept(listener, TlsAcceptor::from(tls), accept_limits);
+        let connections = accept(doors, TlsAcceptor::from(tls), accept_limits);
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(connections, until(stopped)));
         let following = {
             let (health, link) = (health.clone(), link.clone());

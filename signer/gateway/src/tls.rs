@@ -1,12 +1,14 @@
 //! TLS 1.3 with a client certificate, and nothing else.
 
+use chancery_dial::ALPN;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Why TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,17 @@ pub enum TlsError {
     /// The CA cannot be used.
     #[error("the client CA cannot be used")]
     Verifier(#[source] rustls::server::VerifierBuilderError),
+    /// The name of a relay cannot be made of it.
+    #[error("trust_domain in signer.toml is too long to be part of a relay's name; 200 characters are enough")]
+    TrustDomain,
+    /// No relay would take the certificate.
+    #[error(
+        "{} is not good for dialling a relay: its extended key usage lacks clientAuth; make a server certificate with serverAuth and clientAuth", path.display()
+    )]
+    NotForDialling {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// Makes the server's side of TLS out of three PEM files.
@@ -61,6 +74,36 @@ pub fn server(certificate: &Path, key: &Path, client_ca: &Path) -> Result<Arc<Se
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
+}
+
+/// Makes the key host's side of the TLS around connections to relays, out of the same files: there it is the client.
+///
+/// # Errors
+/// [`TlsError`] names the file.
+pub fn dialling(certificate: &Path, key: &Path, client_ca: &Path) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for ca in certificates(client_ca)? {
+        roots.add(ca).map_err(TlsError::Config)?;
+    }
+    let chain = certificates(certificate)?;
+    if !chain.first().is_some_and(|leaf| may_be_client(leaf)) {
+        return Err(TlsError::NotForDialling { path: certificate.to_owned() });
+    }
+    let pem = |source| TlsError::Pem { path: key.to_owned(), what: "a private key", source };
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(TlsError::Config)?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).map_err(pem)?)
+        .map_err(TlsError::Config)?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+fn may_be_client(leaf: &[u8]) -> bool {
+    let parsed = X509Certificate::from_der(leaf).ok();
+    parsed.is_some_and(|(_, c)| matches!(c.extended_key_usage(), Ok(Some(usage)) if usage.value.client_auth && usage.value.server_auth))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

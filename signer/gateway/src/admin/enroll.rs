@@ -19,6 +19,8 @@ pub enum Role {
     Approver,
     /// Runs the key host.
     Operator,
+    /// Carries clients to a key host that has no port: no client itself.
+    Relay,
 }
 
 /// Where the client's key comes from.
@@ -90,10 +92,12 @@ pub fn enroll(
         }
     }
     let authority = pki::Pair { certificate: files::read(&config.client_ca)?, key: files::read(&config.client_ca.with_extension("key"))? };
+    let relay_name = (role == Role::Relay).then(|| chancery_dial::relay_name(&config.trust_domain));
+    let holder = pki::Holder { principal: &principal, relay_name: relay_name.as_deref(), days };
     let (certificate, key) = match request {
-        Request::Csr(path) => (pki::client_of_request(&authority, &principal, &files::read(path)?, path, days)?, None),
+        Request::Csr(path) => (pki::client_of_request(&authority, &holder, &files::read(path)?, path)?, None),
         Request::Generate => {
-            let pair = pki::client(&authority, &principal, days)?;
+            let pair = pki::client(&authority, &holder)?;
             (pair.certificate, Some(pair.key))
         }
     };
@@ -152,6 +156,7 @@ impl Role {
             Self::Auditor => "auditor",
             Self::Approver => "approver",
             Self::Operator => "operator",
+            Self::Relay => "relay",
         }
     }
 }

@@ -7,6 +7,7 @@ use chancery_proto::v1::sign_header::Payload;
 use chancery_proto::v1::sign_request::Part;
 use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use chancery_proto::v1::{DeclaredContent, ListKeysRequest, Refusal, SignHeader, SignRequest, SshsigDigest};
+use chanceryd::accept::Doors;
 use chanceryd::config::Limits;
 use chanceryd::link::Link;
 use chanceryd::server::Server;
@@ -47,7 +48,7 @@ impl Host {
         let address = listener.local_addr().unwrap();
         let (keeper, channel) = FakeKeeper::start();
         let (link, ready) = Link::open(channel).await.unwrap();
-        let server = Server::start(listener, tls, &link, &ready, &limits).await;
+        let server = Server::start(Doors { listener: Some(listener), relays: None }, tls, &link, &ready, &limits).await;
         Self { address, authority, keeper, server }
     }
 
