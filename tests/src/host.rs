@@ -78,7 +78,7 @@ impl Setup {
         fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
         let usual = || vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let names = if self.names.is_empty() { usual() } else { self.names.clone() };
-        let mut host = KeyHost { temp, dir, passphrase, serving: None, mount: None };
+        let mut host = KeyHost { temp, dir, passphrase, serving: None, mount: None, within: Vec::new() };
         let _ = host
             .chanceryd(&["init"])
             .arg(&host.dir)
@@ -115,6 +115,7 @@ pub struct KeyHost {
     passphrase: PathBuf,
     serving: Option<Serving>,
     mount: Option<String>,
+    within: Vec<String>,
 }
 
 struct Serving {
@@ -196,6 +197,11 @@ impl KeyHost {
         self.mount = script.map(str::to_owned);
     }
 
+    /// From the next start on, its command stands behind these words.
+    pub fn place(&mut self, words: Vec<String>) {
+        self.within = words;
+    }
+
     /// Its directory as its processes see it.
     #[must_use]
     pub fn inside(&self) -> PathBuf {
@@ -231,6 +237,9 @@ impl KeyHost {
     /// Its standard error.
     pub fn try_serve(&mut self) -> Result<(), String> {
         let mut command = self.serve_command();
+        if !self.within.is_empty() {
+            command = crate::net::within(&self.within, &command);
+        }
         let mut gateway = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();

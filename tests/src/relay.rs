@@ -17,16 +17,23 @@ pub struct Relay {
     signer: String,
     clients: Vec<String>,
     process: Option<Child>,
+    within: Vec<String>,
 }
 
 impl Relay {
     /// Enrols a relay at each of these key hosts, and starts it with these options.
     #[must_use]
     pub fn start(hosts: &[&KeyHost], fronts: &[&str], options: &[&str]) -> Self {
+        Self::start_within(Vec::new(), "127.0.0.1:0", hosts, fronts, options)
+    }
+
+    /// The same behind these words, with key hosts that park at this address.
+    #[must_use]
+    pub fn start_within(within: Vec<String>, signer: &str, hosts: &[&KeyHost], fronts: &[&str], options: &[&str]) -> Self {
         let profiles = hosts.iter().map(|host| enroll(host)).collect();
         let clients = fronts.iter().map(|front| (*front).to_owned()).collect();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut relay = Self { profiles, options, signer: "127.0.0.1:0".to_owned(), clients, process: None };
+        let mut relay = Self { profiles, options, signer: signer.to_owned(), clients, process: None, within };
         relay.start_again();
         relay
     }
@@ -43,7 +50,7 @@ impl Relay {
         for front in &self.clients {
             command.args(["--listen", front]);
         }
-        command
+        if self.within.is_empty() { command } else { crate::net::within(&self.within, &command) }
     }
 
     /// Starts it where it was before.

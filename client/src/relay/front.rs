@@ -2,7 +2,7 @@
 
 use super::{BACKOFF, House, Outer, prepare};
 use std::sync::Arc;
-use tokio::io::copy_bidirectional_with_sizes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -43,12 +43,20 @@ async fn carry(mut client: TcpStream, key_host: Option<&str>, house: &House, fro
     prepare(&client);
     let Some(mut signer) = find(key_host, house).await else {
         let key_host = key_host.unwrap_or("any");
+        send_away(client, house).await;
         return tracing::warn!(%from, key_host, "no key host is parked: a client was sent away; look whether chanceryd serves with --dial");
     };
     match copy_bidirectional_with_sizes(&mut client, &mut signer, BUFFER, BUFFER).await {
         Ok((sent, received)) => tracing::info!(%from, sent, received, "a client is done"),
         Err(error) => tracing::info!(%from, %error, "a client's connection broke"),
     }
+}
+
+/// Closes so that the client sees an end, and not a reset, which would say nothing of the relay: what it sent is read first.
+async fn send_away(mut client: TcpStream, house: &House) {
+    let mut unheard = [0; 4096];
+    drop(timeout(house.answer_timeout, client.read(&mut unheard)).await);
+    drop(client.shutdown().await);
 }
 
 /// A connection to a key host that answered just now.
