@@ -28,6 +28,7 @@ mod house;
 mod ledger;
 mod log;
 mod matrix;
+mod netns;
 mod openpgp;
 mod outside;
 mod record;
