@@ -55,7 +55,7 @@ can_wire() {
     local as_root=--map-root-user
     [ "$(id -u)" != 0 ] || as_root=""
     # shellcheck disable=SC2086
-    unshare --net $as_root sh -c 'ip link add a type veth peer name b && nft add table inet a' 2>/dev/null
+    unshare --net $as_root sh -c 'ip link add name one type veth peer name other && nft add table inet a' 2>/dev/null
 }
 
 # install_packages PACKAGE…: says what it installs, and fails where it cannot.

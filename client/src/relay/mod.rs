@@ -23,6 +23,8 @@ use tokio::sync::{Semaphore, watch};
 
 /// When nothing comes back from the other side of a connection for so long, it is given up.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
+/// A silent connection is asked for a sign of life after so long.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
 /// How long clients may go on after the relay was told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long to wait when the system has no more file descriptors.
@@ -232,7 +234,7 @@ fn prepare(socket: impl AsFd) {
     let millis = u32::try_from(DEAD_AFTER.as_millis()).unwrap_or(u32::MAX);
     let set = sockopt::set_tcp_nodelay(&socket, true)
         .and_then(|()| sockopt::set_socket_keepalive(&socket, true))
-        .and_then(|()| sockopt::set_tcp_keepidle(&socket, DEAD_AFTER / 2))
+        .and_then(|()| sockopt::set_tcp_keepidle(&socket, PROBE_AFTER))
         .and_then(|()| sockopt::set_tcp_user_timeout(&socket, millis));
     if let Err(error) = set {
         tracing::debug!(%error, "a socket's options could not be set");

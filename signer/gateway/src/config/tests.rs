@@ -105,7 +105,7 @@ fn a_table_that_is_missing_is_named() {
 #[test]
 fn a_key_host_listens_or_dials_or_does_not_start() {
     let silent = GOOD.replacen("listen = \"127.0.0.1:7443\"\n", "", 1);
-    assert_eq!(read(&GOOD).unwrap().dial_too(&[]).unwrap().dial, Vec::<String>::new());
+    assert_eq!(read(GOOD).unwrap().dial_too(&[]).unwrap().dial, Vec::<String>::new());
     assert!(matches!(read(&silent).unwrap().dial_too(&[]), Err(ConfigError::Unreachable)));
     let relay = "relay.example:7443".to_owned();
     assert_eq!(read(&silent).unwrap().dial_too(&[relay.clone(), relay.clone()]).unwrap().dial, [relay]);
