@@ -1,8 +1,9 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
 # CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium,
-# prometheus-client, jsonschema.
+# prometheus-client, jsonschema, ip, nft.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
+# `netns` skips the test that lays a cable between two network name spaces, which takes the same.
 
 # name : what shows that it is there : packages
 TOOLS="
@@ -17,6 +18,8 @@ git:git:git
 flatpak:flatpak:flatpak
 python-tuf:/usr/share/doc/python3-venv:python3-venv
 npm:npm:nodejs npm
+ip:ip:iproute2
+nft:nft:nftables
 chromium:chromedriver:chromium chromium-driver
 signify:signify-openbsd:signify-openbsd
 coreutils:sha256sum:coreutils
@@ -48,6 +51,14 @@ can_mount() {
     [ "$(id -u)" != 0 ] || as_root=""
     # shellcheck disable=SC2086
     unshare --mount $as_root true 2>/dev/null
+}
+
+# Whether networks can be made here, with a firewall.
+can_wire() {
+    local as_root=--map-root-user
+    [ "$(id -u)" != 0 ] || as_root=""
+    # shellcheck disable=SC2086
+    unshare --net $as_root sh -c 'ip link add name one type veth peer name other && nft add table inet a' 2>/dev/null
 }
 
 # install_packages PACKAGE…: says what it installs, and fails where it cannot.

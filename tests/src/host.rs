@@ -24,6 +24,8 @@ pub struct Setup {
     pub policy: String,
     /// Replacements in `signer.toml`.
     pub config: Vec<(String, String)>,
+    /// Its names, when it is not `localhost`.
+    pub names: Vec<String>,
     /// Where to make it, when not in a temporary directory of its own.
     pub log_dir: Option<PathBuf>,
 }
@@ -59,6 +61,14 @@ impl Setup {
         self
     }
 
+    /// Under another name, with the grants that it has so far.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.policy = self.policy.replace("spiffe://localhost/", &format!("spiffe://{name}/"));
+        self.names = vec![name.to_owned()];
+        self
+    }
+
     /// Makes it, without starting it.
     #[must_use]
     pub fn make(self) -> KeyHost {
@@ -67,11 +77,14 @@ impl Setup {
         let passphrase = temp.path().join("passphrase");
         fs::write(&passphrase, PASSPHRASE).unwrap();
         fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
-        let mut host = KeyHost { temp, dir, passphrase, serving: None, mount: None };
+        let usual = || vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = if self.names.is_empty() { usual() } else { self.names.clone() };
+        let mut host = KeyHost { temp, dir, passphrase, serving: None, mount: None, within: Vec::new() };
         let _ = host
             .chanceryd(&["init"])
             .arg(&host.dir)
-            .args(["--name", "localhost", "--name", "127.0.0.1", "--listen", "127.0.0.1:0"])
+            .args(names.iter().flat_map(|name| ["--name", name.as_str()]))
+            .args(["--listen", "127.0.0.1:0"])
             .spawn_ok();
         for (name, constructions) in &self.keys {
             let _ = host.chanceryd(&["key", "new", name, "--for", constructions]).arg("--dir").arg(&host.dir).spawn_ok();
@@ -103,6 +116,7 @@ pub struct KeyHost {
     passphrase: PathBuf,
     serving: Option<Serving>,
     mount: Option<String>,
+    within: Vec<String>,
 }
 
 struct Serving {
@@ -192,6 +206,11 @@ impl KeyHost {
         self.mount = script.map(str::to_owned);
     }
 
+    /// From the next start on, its command stands behind these words.
+    pub fn place(&mut self, words: Vec<String>) {
+        self.within = words;
+    }
+
     /// Its directory as its processes see it.
     #[must_use]
     pub fn inside(&self) -> PathBuf {
@@ -227,11 +246,15 @@ impl KeyHost {
     /// Its standard error.
     pub fn try_serve(&mut self) -> Result<(), String> {
         let mut command = self.serve_command();
+        if !self.within.is_empty() {
+            command = crate::net::within(&self.within, &command);
+        }
         let mut gateway = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let mut stderr = BufReader::new(gateway.stderr.take().unwrap());
-        let Some(address) = line.trim().strip_prefix("chanceryd ready on ") else {
+        let ready = line.trim().strip_prefix("chanceryd ready ");
+        let Some(address) = ready.and_then(|at| at.strip_prefix("on ").or_else(|| at.strip_prefix("through "))) else {
             gateway.wait().unwrap();
             let mut said = String::new();
             stderr.read_to_string(&mut said).unwrap();
@@ -250,7 +273,7 @@ impl KeyHost {
         Ok(())
     }
 
-    /// Where it listens, as `127.0.0.1:PORT`.
+    /// Where it listens, as `127.0.0.1:PORT`; or the relay that it dials.
     #[must_use]
     pub fn address(&self) -> String {
         self.serving.as_ref().expect("the key host is not started").address.clone()

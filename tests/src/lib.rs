@@ -5,13 +5,17 @@
 mod browser;
 mod host;
 mod http;
+mod net;
 mod publisher;
+mod relay;
 mod repo;
 mod run;
 
 pub use browser::Browser;
 pub use host::{KeyHost, PASSPHRASE, Setup};
 pub use http::{Answer, http};
+pub use net::{Net, PUBLISHER, SIGNER, within};
 pub use publisher::Publisher;
+pub use relay::{Proxy, Relay};
 pub use repo::OstreeRepo;
 pub use run::{Output, program, run, skipped, tool};

@@ -47,6 +47,13 @@ impl Publisher {
         fs::write(&self.profile, table.to_string()).unwrap();
     }
 
+    /// Sets one text of the profile.
+    pub fn set(&self, name: &str, text: &str) {
+        let mut table: toml::Table = fs::read_to_string(&self.profile).unwrap().parse().unwrap();
+        let _ = table.insert(name.to_owned(), text.into());
+        fs::write(&self.profile, table.to_string()).unwrap();
+    }
+
     /// A `chancery` command with this profile.
     #[must_use]
     pub fn chancery(&self, arguments: &[&str]) -> Command {

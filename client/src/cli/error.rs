@@ -15,6 +15,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Client(#[from] Error),
     #[error(transparent)]
+    Relay(#[from] chancery::RelayError),
+    #[error(transparent)]
     Repo(#[from] RepoError),
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -71,6 +73,7 @@ impl CliError {
             | Self::Runtime(_)
             | Self::Print(_) => 1,
             Self::Repo(_)
+            | Self::Relay(_)
             | Self::Read { .. }
             | Self::Certificate { .. }
             | Self::Listen { .. }

@@ -11,6 +11,7 @@ mod hash;
 mod keys;
 mod ostree;
 mod output;
+mod relay;
 mod request;
 mod session;
 mod sign;
@@ -85,6 +86,8 @@ enum Command {
     Agent(agent::Arguments),
     /// Carry checkpoints of a key host to its witnesses, and their cosignatures back
     Carry(carry::Carry),
+    /// Be the place where key hosts park that nobody can reach, and carry clients to them
+    Relay(relay::Arguments),
     /// Ask every endpoint how it is doing
     Status(status::Status),
     /// List the keys of the key host beside the pinned ones
@@ -126,6 +129,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Verify(command) => command.run(&cli.global, output),
         Command::Request(command) => command.run(&cli.global, output),
         Command::Carry(command) => command.run(&cli.global, output),
+        Command::Relay(arguments) => relay::run(&cli.global, arguments, output),
         Command::Status(command) => command.run(&cli.global, output),
         Command::Keys(command) => command.run(&cli.global, output),
     };

@@ -5,7 +5,7 @@ use super::{Trouble, from_status};
 use crate::error::Unreachable;
 use crate::text::printable;
 use chancery_proto::v1;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,6 +124,7 @@ impl Patience {
     {
         let deadline = Instant::now().checked_add(self.total).unwrap_or_else(Instant::now);
         let mut hopeless = BTreeSet::new();
+        let mut seen = BTreeMap::new();
         let mut tries: u32 = 0;
         for round in 0_u32.. {
             let mut last = None;
@@ -139,14 +140,16 @@ impl Patience {
                     }
                     Ok(Err(status)) => Failure::of(status, line, tries).explained(line).await,
                     Err(_) => {
-                        let endpoint = line.endpoint.to_string();
-                        Failure::Unreachable(Unreachable { endpoint, trouble: Trouble::Timeout, tries, source: None })
+                        // A try that was cut short says less than the one before it.
+                        let trouble = seen.remove(&index).unwrap_or(Trouble::Timeout);
+                        Failure::Unreachable(Unreachable { endpoint: line.endpoint.to_string(), trouble, tries, source: None })
                     }
                 };
                 match &failure {
                     Failure::Refused { refusal, .. } if !refusal.retry => return Err(failure),
                     Failure::Unreachable(u) if u.trouble.lasts() => drop(hopeless.insert(index)),
-                    _ => {}
+                    Failure::Unreachable(u) => drop(seen.insert(index, u.trouble.clone())),
+                    Failure::Refused { .. } => {}
                 }
                 last = Some(failure);
             }

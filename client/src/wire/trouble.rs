@@ -27,6 +27,8 @@ pub enum Trouble {
     UnknownHost,
     /// Nothing listens there.
     ConnectionRefused,
+    /// The connection was closed before anything was said.
+    HungUp,
     /// No answer in time.
     Timeout,
     /// The connection broke, or something else.
@@ -106,6 +108,7 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Trouble> {
     let wrapped = io.get_ref().and_then(|inner| known(inner));
     wrapped.or_else(|| match io.kind() {
         io::ErrorKind::ConnectionRefused => Some(Trouble::ConnectionRefused),
+        io::ErrorKind::UnexpectedEof => Some(Trouble::HungUp),
         io::ErrorKind::TimedOut => Some(Trouble::Timeout),
         _ => io.to_string().starts_with("failed to lookup address").then_some(Trouble::UnknownHost),
     })
@@ -127,6 +130,9 @@ impl fmt::Display for Trouble {
             Self::NotOurProtocol => "what answers there is no key host (no TLS 1.3 with HTTP/2); check host and port of the endpoint in the profile",
             Self::UnknownHost => "no such host; check the endpoint in the profile and the name service",
             Self::ConnectionRefused => "nothing listens there; check that chanceryd serves, and the endpoint in the profile",
+            Self::HungUp => {
+                "it hung up without a word; if it is a relay, no key host is parked there: check that chanceryd serves with --dial, and the log of `chancery relay`"
+            }
             Self::Timeout => "no answer in time; check network and firewall on the way",
             Self::Other(fault) => return write!(f, "{fault}; try again, and look into the log of chanceryd if it stays"),
         })

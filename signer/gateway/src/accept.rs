@@ -1,23 +1,26 @@
-//! Takes connections in: so many and no more, each with a deadline for its handshake.
+//! Takes connections in, over a port of ours or over relays: so many and no more, each with a deadline for its handshake.
 
+mod dialer;
 mod guests;
+mod line;
 mod pace;
 
 use crate::identity::{Peer, identify};
 use crate::metrics::{Connected as Counted, Metrics};
 use crate::tls::Trust;
 use guests::{Callers, Guest, Guests};
+use line::Line;
 
+pub use dialer::Relays;
 pub use guests::Allowance;
 pub use pace::Rate;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -28,6 +31,14 @@ use tonic::transport::server::Connected;
 const BACKOFF: Duration = Duration::from_millis(200);
 /// Connections whose handshake is done and that tonic has not taken yet.
 const READY: usize = 16;
+
+/// Where clients come in.
+pub struct Doors {
+    /// A port of ours.
+    pub listener: Option<TcpListener>,
+    /// Relays that we dial.
+    pub relays: Option<Relays>,
+}
 
 /// Bounds of what is taken in.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +59,7 @@ pub struct AcceptLimits {
 
 /// A connection whose handshake is done.
 pub struct Connection {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Line>,
     peer: Peer,
     _place: OwnedSemaphorePermit,
     _guest: Guest,
@@ -67,12 +78,7 @@ struct Door {
 }
 
 /// Accepts until the receiving end is dropped.
-pub fn accept(
-    listener: TcpListener,
-    trust: Arc<Trust>,
-    metrics: Arc<Metrics>,
-    limits: AcceptLimits,
-) -> ReceiverStream<io::Result<Connection>> {
+pub fn accept(doors: Doors, trust: Arc<Trust>, metrics: Arc<Metrics>, limits: AcceptLimits) -> ReceiverStream<io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(READY);
     let door = Door {
         trust,
@@ -82,12 +88,17 @@ pub fn accept(
         metrics,
         ready,
     };
-    tokio::spawn(keep_door(listener, door, limits.connections));
+    let places = Arc::new(Semaphore::new(limits.connections));
+    if let Some(relays) = &doors.relays {
+        dialer::start(relays, &door, &places);
+    }
+    if let Some(listener) = doors.listener {
+        tokio::spawn(keep_door(listener, door, places));
+    }
     ReceiverStream::new(connections)
 }
 
-async fn keep_door(listener: TcpListener, door: Door, connections: usize) {
-    let places = Arc::new(Semaphore::new(connections));
+async fn keep_door(listener: TcpListener, door: Door, places: Arc<Semaphore>) {
     loop {
         // Waiting for a place before accepting leaves the rest in the kernel's queue, at no cost to us.
         let place = tokio::select! {
@@ -100,7 +111,7 @@ async fn keep_door(listener: TcpListener, door: Door, connections: usize) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, address)) => drop(tokio::spawn(door.clone().greet(tcp, address, place))),
+            Ok((tcp, address)) => drop(tokio::spawn(door.clone().greet(Line::Accepted(tcp), address.to_string(), place))),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 // The system is out of file descriptors, and says nothing when it has some again.
@@ -111,19 +122,25 @@ async fn keep_door(listener: TcpListener, door: Door, connections: usize) {
 }
 
 impl Door {
-    async fn greet(self, tcp: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
+    async fn greet(self, line: Line, address: String, place: OwnedSemaphorePermit) {
         // tonic sets this on sockets that it accepts itself only; without it a small call takes 40 ms.
-        if let Err(error) = tcp.set_nodelay(true) {
+        if let Err(error) = line.socket().set_nodelay(true) {
             tracing::debug!(%address, %error, "TCP_NODELAY could not be set");
         }
-        // Before TLS costs anything.
-        let Some(caller) = self.callers.enter(address.ip()) else {
-            self.metrics.turned_away("handshakes-per-address");
-            return tracing::info!(%address, "closed: this address has handshakes_per_address handshakes under way");
+        // Before TLS costs anything. Whoever comes through a relay is counted there.
+        let caller = match line.address() {
+            Some(ip) => {
+                let Some(caller) = self.callers.enter(ip) else {
+                    self.metrics.turned_away("handshakes-per-address");
+                    return tracing::info!(%address, "closed: this address has handshakes_per_address handshakes under way");
+                };
+                Some(caller)
+            }
+            None => None,
         };
         let generation = self.trust.generation();
         let acceptor = TlsAcceptor::from(self.trust.config());
-        let stream = match tokio::time::timeout(self.timeout, acceptor.accept(tcp)).await {
+        let stream = match tokio::time::timeout(self.timeout, acceptor.accept(line)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 self.metrics.turned_away("handshake-failed");
@@ -199,6 +216,7 @@ mod tests {
     use rustls::{ClientConfig, RootCertStore};
     use std::fs::File;
     use std::io::Write as _;
+    use tokio::net::TcpStream;
     use tokio_rustls::TlsConnector;
     use tokio_stream::StreamExt as _;
 
@@ -212,7 +230,7 @@ mod tests {
             File::create_new(path).unwrap().write_all(text.as_bytes()).unwrap();
         }
         let client_ca = certificate.clone();
-        let trust = Trust::load(&TlsFiles { certificate, key: private, client_ca, client_crl: None }).unwrap();
+        let trust = Trust::load(&TlsFiles { certificate, key: private, client_ca, client_crl: None, dials: false }).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(made.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -232,11 +250,12 @@ mod tests {
         };
         let ready =
             chancery_channel::Ready { log_vkey: String::new(), keys: Vec::new(), read_only: None, cell: chancery_channel::Cell::default() };
-        let mut connections = accept(listener, Arc::new(trust), Arc::new(Metrics::new(&ready)), limits);
+        let mut connections =
+            accept(Doors { listener: Some(listener), relays: None }, Arc::new(trust), Arc::new(Metrics::new(&ready)), limits);
         let tcp = TcpStream::connect(address).await.unwrap();
         let connecting = TlsConnector::from(Arc::new(client)).connect(ServerName::try_from("localhost").unwrap(), tcp);
         let (connected, accepted) = tokio::join!(connecting, connections.next());
         connected.unwrap();
-        assert!(accepted.unwrap().unwrap().stream.get_ref().0.nodelay().unwrap());
+        assert!(accepted.unwrap().unwrap().stream.get_ref().0.socket().nodelay().unwrap());
     }
 }

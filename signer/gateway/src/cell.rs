@@ -11,7 +11,12 @@ const RESOLVER: [&str; 7] =
 #[must_use]
 pub fn plan(config: &Gateway, keeper: u32) -> Plan {
     let asks = |witness: &Witness| witness.servers.iter().any(|server| server.url.is_some());
-    let connect = if config.witness.as_ref().is_some_and(asks) { Connect::Anywhere } else { Connect::Nowhere };
+    let ports: Vec<u16> = config.dial.iter().filter_map(|relay| relay.rsplit(':').next()?.parse().ok()).collect();
+    let connect = match config.witness.as_ref() {
+        Some(witness) if asks(witness) => Connect::Anywhere,
+        _ if ports.is_empty() => Connect::Nowhere,
+        _ => Connect::Ports(ports),
+    };
     let files = [&config.server_certificate, &config.server_key, &config.client_ca].into_iter().chain(&config.client_crl);
     // With what takes their place when they are renewed. The key of the CA has a directory of its own.
     let mut read: Vec<PathBuf> = files.flat_map(|file| [file.parent().map(Path::to_owned), Some(file.clone())]).flatten().collect();

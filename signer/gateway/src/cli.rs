@@ -53,9 +53,9 @@ enum Command {
     Request(Offline),
     /// Serve: start the keeper and answer clients.
     #[command(
-        after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass\n\nPrints `chanceryd ready on ADDRESS` once requests are taken. SIGTERM drains."
+        after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass\n  chanceryd serve --dir /etc/chancery --dial relay.example.org:7443      # without `listen` in signer.toml no port is open\n\nPrints `chanceryd ready on ADDRESS`, or `chanceryd ready through RELAY`, once requests are taken. SIGTERM drains."
     )]
-    Serve(Unlock),
+    Serve(Serve),
     /// Make and list keys (a command of chancery-keeper).
     #[command(disable_help_flag = true)]
     Key(Handed),
@@ -80,6 +80,15 @@ struct Init {
     /// Name of the request log, like a URL without scheme; it cannot be changed later.
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<String>,
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Dial this relay and take clients over it, besides those in signer.toml; may be given more than once.
+    #[arg(long, value_name = "HOST:PORT", value_parser = crate::config::is_relay)]
+    dial: Vec<String>,
     #[command(flatten)]
     unlock: Unlock,
 }
@@ -243,11 +252,11 @@ impl Cli {
                 if self.json {
                     return say(&format!("{}\n", serde_json::to_string(&made).map_err(AdminError::Keys)?));
                 }
-                say(&format!(
-                    "enrolled {}\nprofile: {}\nnext: name this principal in a grant of policy.toml, and take the profile to the client\n",
-                    made.principal,
-                    made.profile.display()
-                ))
+                let next = match e.role {
+                    Role::Relay => "take the profile to the relay: chancery relay --profile FILE",
+                    _ => "name this principal in a grant of policy.toml, and take the profile to the client",
+                };
+                say(&format!("enrolled {}\nprofile: {}\nnext: {next}\n", made.principal, made.profile.display()))
             }
             Command::Request(Offline::Answer { request, out, max_age, unlock }) => {
                 let out = out.unwrap_or_else(|| request.with_added_extension("answer"));
@@ -256,7 +265,7 @@ impl Cli {
                 answered(self.json, &made)
             }
             Command::Revoke(r) => revoke(&self.dir, self.json, r),
-            Command::Serve(unlock) => Ok(serve(&self.dir, &program, &unlock)?),
+            Command::Serve(Serve { dial, unlock }) => Ok(serve(&self.dir, &program, &unlock, &dial)?),
             Command::Key(handed) => Err(hand_over(&program, "key", &self.dir, self.json, handed).into()),
             Command::Policy(handed) => Err(hand_over(&program, "policy", &self.dir, self.json, handed).into()),
             Command::Log(handed) => Err(hand_over(&program, "log", &self.dir, self.json, handed).into()),

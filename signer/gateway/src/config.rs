@@ -16,9 +16,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use value::{count, endpoints, loopback, rate, size, time, trust_domain};
+use value::{count, endpoints, loopback, rate, relays, size, time, trust_domain};
 
 pub use witness::{Witness, WitnessServer};
+
+pub use value::is_relay;
 
 /// Name of the file in a key host's directory.
 pub const FILE: &str = "signer.toml";
@@ -52,6 +54,23 @@ pub enum ConfigError {
         /// What is wrong, and what was probably meant.
         what: String,
     },
+    /// Nobody could reach it.
+    #[error(
+        "nobody could reach this key host: write listen = \"ADDRESS:PORT\" or dial = [\"RELAY:PORT\"] into signer.toml, or serve with --dial"
+    )]
+    Unreachable,
+    /// Parked connections would take all places.
+    #[error(
+        "dial_pool = {pool} at {relays} relays takes all of connections = {connections}; lower dial_pool, or raise connections, in signer.toml"
+    )]
+    Pool {
+        /// Connections at each relay.
+        pool: u32,
+        /// How many relays.
+        relays: usize,
+        /// All connections that may be open.
+        connections: u32,
+    },
 }
 
 #[derive(Deserialize)]
@@ -71,8 +90,14 @@ struct File {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
-    /// Where to listen: address and port; port 0 takes any free one.
-    pub listen: SocketAddr,
+    /// Where to listen: address and port; port 0 takes any free one. Without it nothing listens, and `dial` is needed.
+    pub listen: Option<SocketAddr>,
+    /// Relays to park connections at, each as `HOST:PORT`.
+    #[serde(default, deserialize_with = "relays")]
+    pub dial: Vec<String>,
+    /// Connections that wait for clients at each relay.
+    #[serde(default = "usual_pool", deserialize_with = "count::<_, 64>")]
+    pub dial_pool: u32,
     /// Where clients reach it: what profiles say. At least one.
     #[serde(deserialize_with = "endpoints")]
     pub endpoints: Vec<String>,
@@ -210,8 +235,30 @@ impl Gateway {
             key: self.server_key.clone(),
             client_ca: self.client_ca.clone(),
             client_crl: self.client_crl.clone(),
+            dials: !self.dial.is_empty(),
         }
     }
+
+    /// Adds relays to those of the file, and looks whether somebody can reach the key host then.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreachable`], [`ConfigError::Pool`].
+    pub fn dial_too(mut self, more: &[String]) -> Result<Self, ConfigError> {
+        self.dial.extend(more.iter().filter(|relay| !self.dial.contains(relay)).cloned().collect::<Vec<_>>());
+        if self.listen.is_none() && self.dial.is_empty() {
+            return Err(ConfigError::Unreachable);
+        }
+        let (pool, relays, connections) = (self.dial_pool, self.dial.len(), self.limits.connections);
+        let parked = u32::try_from(relays).unwrap_or(u32::MAX).saturating_mul(pool);
+        if parked > 0 && parked >= connections {
+            return Err(ConfigError::Pool { pool, relays, connections });
+        }
+        Ok(self)
+    }
+}
+
+const fn usual_pool() -> u32 {
+    4
 }
 
 fn parse(path: &Path, text: &str) -> Result<Gateway, ConfigError> {

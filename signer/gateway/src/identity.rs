@@ -4,7 +4,6 @@ use crate::accept::Allowance;
 use crate::tls::Trust;
 use chancery_channel::{NameError, Principal};
 use rustls::pki_types::CertificateDer;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
@@ -85,13 +84,13 @@ impl Peer {
     pub fn on_trust(
         identity: Result<Identity, IdentityError>,
         allowance: Allowance,
-        address: SocketAddr,
+        address: String,
         trust: Arc<Trust>,
         chain: Vec<CertificateDer<'static>>,
         generation: u64,
     ) -> Self {
         let standing = Standing { trust, chain, judged: Mutex::new((generation, true)) };
-        Self(Arc::new(Known { identity, allowance, address: address.to_string(), standing: Some(standing) }))
+        Self(Arc::new(Known { identity, allowance, address, standing: Some(standing) }))
     }
 
     /// Where the connection comes from; empty where nobody knows.

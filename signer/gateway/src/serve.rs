@@ -1,5 +1,6 @@
 //! `chanceryd serve`: the process around the server. Starts the keeper, says when it is ready, and stops both in order.
 
+use crate::accept::{Doors, Relays};
 use crate::cell;
 use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
@@ -18,7 +19,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -92,14 +93,14 @@ enum End {
 ///
 /// # Errors
 /// [`ServeError`].
-pub fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeError> {
-    let config = Gateway::read(dir)?;
+pub fn serve(dir: &Path, program: &Path, unlock: &Unlock, dial: &[String]) -> Result<(), ServeError> {
+    let config = Gateway::read(dir)?.dial_too(dial)?;
     let trust = Arc::new(Trust::load(&config.tls_files())?);
     // Signals are heeded from here on. This runtime has no threads, which would stay outside the cell.
     let threadless = Builder::new_current_thread().enable_all().build().map_err(ServeError::Process)?;
     let signals = threadless.block_on(async { Signals::new() }).map_err(ServeError::Process)?;
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
-    let socket = reserve(config.listen)?;
+    let socket = config.listen.map(reserve).transpose()?;
     let exporter = config.metrics.map(|at| Exporter::bind(at).map_err(|source| ServeError::Metrics { address: at, source })).transpose()?;
     make_room_for(config.limits.connections);
     let (mut keeper, channel) = Keeper::start(program, dir, unlock)?;
@@ -123,7 +124,7 @@ pub fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeErr
 struct Opened {
     trust: Arc<Trust>,
     signals: Signals,
-    socket: TcpSocket,
+    socket: Option<TcpSocket>,
     exporter: Option<Exporter>,
     keeper: Keeper,
     channel: UnixStream,
@@ -146,16 +147,15 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
         Ok(opened) => opened,
         Err(source) => return Err(ServeError::NotReady { status: keeper.end(limits.drain_timeout).await?, source }),
     };
-    let listen = |source| ServeError::Listen { address: config.listen, source };
-    let listener = socket.listen(BACKLOG).map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
     tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
+    let (listener, ready_on) = open(socket, config)?;
+    let doors = Doors { listener, relays: relays(config, &trust)? };
     let metrics = Arc::new(Metrics::new(&ready));
-    let server = Server::start(listener, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell).await;
+    let server = Server::start(doors, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell).await;
     let scraped = Scraped { metrics: Arc::clone(&metrics), trust: Arc::clone(&trust), link: link.clone() };
     let _exporting = exporter.map(|exporter| exporter.start(scraped)).transpose().map_err(ServeError::Process)?;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
-    announce(address).map_err(ServeError::Process)?;
+    announce(&ready_on).map_err(ServeError::Process)?;
 
     let end = until_told(&mut signals, &link, &Reload { running: config, trust: &trust, metrics: &metrics, link: &link }).await;
     drop(witnesses);
@@ -169,6 +169,31 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
         End::Signal if status.success() => Ok(()),
         End::Signal | End::KeeperGone => Err(ServeError::KeeperEnded(status)),
     }
+}
+
+/// The relays to dial, if any.
+fn relays(config: &Gateway, trust: &Arc<Trust>) -> Result<Option<Relays>, ServeError> {
+    if config.dial.is_empty() {
+        return Ok(None);
+    }
+    let name = chancery_dial::relay_name(&config.trust_domain);
+    Ok(Some(Relays {
+        addresses: config.dial.clone(),
+        trust: Arc::clone(trust),
+        name: name.try_into().map_err(|_| TlsError::TrustDomain)?,
+        pool: config.dial_pool,
+        patience: config.limits.handshake_timeout,
+        ping_timeout: config.limits.keepalive_timeout,
+    }))
+}
+
+/// Listens, if that is wanted; says where the key host is to be reached.
+fn open(socket: Option<TcpSocket>, config: &Gateway) -> Result<(Option<TcpListener>, String), ServeError> {
+    let (Some(socket), Some(address)) = (socket, config.listen) else { return Ok((None, format!("through {}", config.dial.join(", ")))) };
+    let listen = |source| ServeError::Listen { address, source };
+    let listener = socket.listen(BACKLOG).map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    Ok((Some(listener), format!("on {address}")))
 }
 
 /// Takes the address without listening on it.
@@ -195,9 +220,9 @@ fn make_room_for(connections: u32) {
 }
 
 /// The one line on standard output that says where the key host is to be reached.
-fn announce(address: SocketAddr) -> io::Result<()> {
+fn announce(where_to: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "chanceryd ready on {address}")?;
+    writeln!(out, "chanceryd ready {where_to}")?;
     out.flush()
 }
 

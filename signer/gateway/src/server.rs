@@ -1,6 +1,6 @@
 //! The gRPC server over a link to a keeper: from accepting connections to the last answer.
 
-use crate::accept::{AcceptLimits, accept};
+use crate::accept::{AcceptLimits, Doors, accept};
 use crate::config::Limits;
 use crate::health::{Health, Pulse};
 use crate::link::Link;
@@ -13,7 +13,6 @@ use chancery_proto::v1::request_log_service_server::RequestLogServiceServer;
 use chancery_proto::v1::signing_service_server::SigningServiceServer;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -39,9 +38,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves what comes to `listener`. `cell` is what this process gave up.
+    /// Serves what comes in. `cell` is what this process gave up.
     pub async fn start(
-        listener: TcpListener,
+        doors: Doors,
         trust: Arc<Trust>,
         metrics: Arc<Metrics>,
         link: &Link,
@@ -63,7 +62,7 @@ impl Server {
             handshakes_per_address: count(limits.handshakes_per_address),
             handshake_timeout: limits.handshake_timeout,
         };
-        let connections = accept(listener, trust, metrics, accept_limits);
+        let connections = accept(doors, trust, metrics, accept_limits);
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(connections, until(stopped)));
         let following = {
             let (health, link) = (health.clone(), link.clone());

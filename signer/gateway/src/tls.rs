@@ -1,11 +1,12 @@
 //! TLS 1.3 with a client certificate, and nothing else.
 
+use chancery_dial::ALPN;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -37,6 +38,17 @@ pub enum TlsError {
     /// The CA cannot be used.
     #[error("the client CA cannot be used, or the list of revoked certificates is not one")]
     Verifier(#[source] rustls::server::VerifierBuilderError),
+    /// The name of a relay cannot be made of it.
+    #[error("trust_domain in signer.toml is too long to be part of a relay's name; 200 characters are enough")]
+    TrustDomain,
+    /// No relay would take the certificate.
+    #[error(
+        "{} is not good for dialling a relay: its extended key usage lacks clientAuth; make a server certificate with serverAuth and clientAuth", path.display()
+    )]
+    NotForDialling {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// The PEM files that TLS is made of.
@@ -50,6 +62,8 @@ pub struct TlsFiles {
     pub client_ca: PathBuf,
     /// Lists of revoked client certificates; with one, a certificate whose CA has no list is refused too.
     pub client_crl: Option<PathBuf>,
+    /// Whether relays are dialled with them too.
+    pub dials: bool,
 }
 
 /// By what connections are made and judged. It can be replaced while connections stand, and they are judged anew then.
@@ -63,6 +77,8 @@ pub struct Trust {
 struct Current {
     config: Arc<ServerConfig>,
     clients: Arc<dyn ClientCertVerifier>,
+    /// For relays that are dialled.
+    dialling: Option<Arc<ClientConfig>>,
     /// When the server's certificate and the first client CA to end do so, in seconds since 1970.
     ends: [(&'static str, i64); 2],
 }
@@ -94,6 +110,12 @@ impl Trust {
         Arc::clone(&self.current().config)
     }
 
+    /// For the next relay that is dialled; `None` when none is.
+    #[must_use]
+    pub fn dialling(&self) -> Option<Arc<ClientConfig>> {
+        self.current().dialling
+    }
+
     /// Grows with each reload.
     #[must_use]
     pub fn generation(&self) -> u64 {
@@ -120,6 +142,7 @@ impl Trust {
 
 fn read(files: &TlsFiles) -> Result<Current, TlsError> {
     let provider = Arc::new(ring::default_provider());
+    let dialling = files.dials.then(|| dialling(files)).transpose()?;
     let clients = verifier(files, &provider)?;
     let pem = |source| TlsError::Pem { path: files.key.clone(), what: "a private key", source };
     let private = PrivateKeyDer::from_pem_file(&files.key).map_err(pem)?;
@@ -135,7 +158,7 @@ fn read(files: &TlsFiles) -> Result<Current, TlsError> {
     // A resumed session would not look at the client's certificate again: each connection proves its identity afresh.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Current { config: Arc::new(config), clients, ends })
+    Ok(Current { config: Arc::new(config), clients, dialling, ends })
 }
 
 fn verifier(files: &TlsFiles, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
@@ -159,6 +182,33 @@ fn verifier(files: &TlsFiles, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn 
 fn end(certificates: &[CertificateDer<'_>]) -> i64 {
     let one = |der: &CertificateDer<'_>| X509Certificate::from_der(der).map_or(0, |(_, c)| c.validity().not_after.timestamp());
     certificates.iter().map(one).min().unwrap_or(0)
+}
+
+/// The key host's side of the TLS around connections to relays, out of the same files: there it is the client.
+fn dialling(files: &TlsFiles) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for ca in certificates(&files.client_ca)? {
+        roots.add(ca).map_err(TlsError::Config)?;
+    }
+    let chain = certificates(&files.certificate)?;
+    if !chain.first().is_some_and(|leaf| may_be_client(leaf)) {
+        return Err(TlsError::NotForDialling { path: files.certificate.clone() });
+    }
+    let pem = |source| TlsError::Pem { path: files.key.clone(), what: "a private key", source };
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(TlsError::Config)?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(&files.key).map_err(pem)?)
+        .map_err(TlsError::Config)?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+fn may_be_client(leaf: &[u8]) -> bool {
+    let parsed = X509Certificate::from_der(leaf).ok();
+    parsed.is_some_and(|(_, c)| matches!(c.extended_key_usage(), Ok(Some(usage)) if usage.value.client_auth && usage.value.server_auth))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

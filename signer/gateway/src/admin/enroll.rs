@@ -20,6 +20,8 @@ pub enum Role {
     Approver,
     /// Runs the key host.
     Operator,
+    /// Carries clients to a key host that has no port: no client itself.
+    Relay,
 }
 
 /// Where the client's key comes from.
@@ -91,10 +93,12 @@ pub fn enroll(
         }
     }
     let authority = authority(dir, &config)?;
+    let relay_name = (role == Role::Relay).then(|| chancery_dial::relay_name(&config.trust_domain));
+    let holder = pki::Holder { principal: &principal, relay_name: relay_name.as_deref(), days };
     let (certificate, key) = match request {
-        Request::Csr(path) => (pki::client_of_request(&authority, &principal, &files::read(path)?, path, days)?, None),
+        Request::Csr(path) => (pki::client_of_request(&authority, &holder, &files::read(path)?, path)?, None),
         Request::Generate => {
-            let pair = pki::client(&authority, &principal, days)?;
+            let pair = pki::client(&authority, &holder)?;
             (pair.certificate, Some(pair.key))
         }
     };
@@ -162,6 +166,7 @@ impl Role {
             Self::Auditor => "auditor",
             Self::Approver => "approver",
             Self::Operator => "operator",
+            Self::Relay => "relay",
         }
     }
 }

@@ -23,6 +23,14 @@ pub(super) struct Pair {
     pub(super) key: String,
 }
 
+/// Whom a certificate is for.
+pub(super) struct Holder<'a> {
+    pub(super) principal: &'a str,
+    /// For a relay, the name that key hosts look for. It is no client, and its name is none that clients look for.
+    pub(super) relay_name: Option<&'a str>,
+    pub(super) days: u32,
+}
+
 /// A new authority.
 pub(super) fn authority(name: &str) -> Result<Pair, AdminError> {
     let key = new_key()?;
@@ -41,7 +49,8 @@ pub(super) fn server(authority: &Pair, hosts: &[String]) -> Result<Pair, AdminEr
     let key = new_key()?;
     let mut params = params(CA_DAYS);
     params.distinguished_name.push(DnType::CommonName, "chanceryd");
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    // A relay knows a key host by having both: at a relay it is the client.
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     for host in hosts {
         params.subject_alt_names.push(match host.parse::<IpAddr>() {
             Ok(address) => SanType::IpAddress(address),
@@ -53,18 +62,17 @@ pub(super) fn server(authority: &Pair, hosts: &[String]) -> Result<Pair, AdminEr
 }
 
 /// A client's certificate for the key of a request. Whatever names the request has are not looked at.
-pub(super) fn client_of_request(authority: &Pair, principal: &str, request: &str, path: &Path, days: u32) -> Result<String, AdminError> {
+pub(super) fn client_of_request(authority: &Pair, holder: &Holder<'_>, request: &str, path: &Path) -> Result<String, AdminError> {
     let refused = |source| AdminError::Request { path: path.to_owned(), source };
     let request = CertificateSigningRequestParams::from_pem(request).map_err(refused)?;
-    let certificate =
-        client_params(principal, days)?.signed_by(&request.public_key, &issuer(authority)?).map_err(AdminError::Certificate)?;
+    let certificate = client_params(holder)?.signed_by(&request.public_key, &issuer(authority)?).map_err(AdminError::Certificate)?;
     Ok(certificate.pem())
 }
 
 /// A client's certificate and key, for trials: the key is made here, and travels.
-pub(super) fn client(authority: &Pair, principal: &str, days: u32) -> Result<Pair, AdminError> {
+pub(super) fn client(authority: &Pair, holder: &Holder<'_>) -> Result<Pair, AdminError> {
     let key = new_key()?;
-    let certificate = client_params(principal, days)?.signed_by(&key, &issuer(authority)?).map_err(AdminError::Certificate)?;
+    let certificate = client_params(holder)?.signed_by(&key, &issuer(authority)?).map_err(AdminError::Certificate)?;
     Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
@@ -129,11 +137,15 @@ impl Revocations {
     }
 }
 
-fn client_params(principal: &str, days: u32) -> Result<CertificateParams, AdminError> {
-    let mut params = params(days);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+fn client_params(holder: &Holder<'_>) -> Result<CertificateParams, AdminError> {
+    let mut params = params(holder.days);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.subject_alt_names = vec![SanType::URI(ia5(principal)?)];
+    params.subject_alt_names = vec![SanType::URI(ia5(holder.principal)?)];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    if let Some(name) = holder.relay_name {
+        params.subject_alt_names.push(SanType::DnsName(ia5(name)?));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    }
     Ok(params)
 }
 

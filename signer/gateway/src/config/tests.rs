@@ -107,9 +107,24 @@ fn layers_of_the_cell_that_may_be_missing_are_named() {
 #[test]
 fn a_table_that_is_missing_is_named() {
     let said = read("[gateway]\n").unwrap_err().to_string();
-    assert!(said.contains("missing field `listen`"), "{said}");
+    assert!(said.contains("missing field `endpoints`"), "{said}");
     let said = read(GOOD.split("[keeper]").next().unwrap()).unwrap_err().to_string();
     assert!(said.contains("missing field `keeper`"), "{said}");
+}
+
+#[test]
+fn a_key_host_listens_or_dials_or_does_not_start() {
+    let silent = GOOD.replacen("listen = \"127.0.0.1:7443\"\n", "", 1);
+    assert_eq!(read(GOOD).unwrap().dial_too(&[]).unwrap().dial, Vec::<String>::new());
+    assert!(matches!(read(&silent).unwrap().dial_too(&[]), Err(ConfigError::Unreachable)));
+    let relay = "relay.example:7443".to_owned();
+    assert_eq!(read(&silent).unwrap().dial_too(&[relay.clone(), relay.clone()]).unwrap().dial, [relay]);
+    let greedy = silent.replacen("[gateway]\n", "[gateway]\ndial = [\"[::1]:1\"]\ndial_pool = 64\n", 1);
+    let greedy = greedy.replacen("connections = 12", "connections = 64", 1);
+    assert!(matches!(read(&greedy).unwrap().dial_too(&[]), Err(ConfigError::Pool { pool: 64, relays: 1, connections: 64 })));
+    for bad in ["relay", "relay:0", "relay:99999", "https://relay:1", "a@relay:1", "relay:1/", ""] {
+        assert!(is_relay(bad).is_err(), "{bad}");
+    }
 }
 
 #[test]

@@ -63,6 +63,21 @@ pub(super) fn loopback<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D:
     }
 }
 
+pub(super) fn relays<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+    Vec::<String>::deserialize(d)?.into_iter().map(|relay| is_relay(&relay).map_err(D::Error::custom)).collect()
+}
+
+/// Where a relay is: a host name or an address, and a port.
+///
+/// # Errors
+/// What to write instead.
+pub fn is_relay(text: &str) -> Result<String, &'static str> {
+    let authority: Option<tonic::transport::Uri> = format!("https://{text}/").parse().ok();
+    let is_good =
+        |uri: tonic::transport::Uri| uri.port_u16().is_some_and(|p| p != 0) && uri.authority().is_some_and(|a| a.as_str() == text);
+    if !text.contains('@') && authority.is_some_and(is_good) { Ok(text.to_owned()) } else { Err("write a relay as \"HOST:PORT\"") }
+}
+
 /// Where a witness is: the prefix of `/add-checkpoint` (C2SP tlog-witness).
 pub(super) fn witness_url<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
     let url = String::deserialize(d)?;

@@ -8,6 +8,7 @@ use chancery_proto::v1::sign_header::Payload;
 use chancery_proto::v1::sign_request::Part;
 use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use chancery_proto::v1::{DeclaredContent, ListKeysRequest, Refusal, SignHeader, SignRequest, SshsigDigest};
+use chanceryd::accept::Doors;
 use chanceryd::config::Limits;
 use chanceryd::link::Link;
 use chanceryd::metrics::Metrics;
@@ -44,12 +45,13 @@ impl Host {
         let dir = tempfile::tempdir().unwrap();
         authority.write(dir.path());
         let [ca, certificate, key] = ["ca.crt", "server.crt", "server.key"].map(|name| dir.path().join(name));
-        let trust = Arc::new(Trust::load(&TlsFiles { certificate, key, client_ca: ca, client_crl: None }).unwrap());
+        let trust = Arc::new(Trust::load(&TlsFiles { certificate, key, client_ca: ca, client_crl: None, dials: false }).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (keeper, channel) = FakeKeeper::start();
         let (link, ready) = Link::open(channel).await.unwrap();
-        let server = Server::start(listener, trust, Arc::new(Metrics::new(&ready)), &link, &ready, &limits, Cell::default()).await;
+        let doors = Doors { listener: Some(listener), relays: None };
+        let server = Server::start(doors, trust, Arc::new(Metrics::new(&ready)), &link, &ready, &limits, Cell::default()).await;
         Self { address, authority, keeper, server }
     }
 

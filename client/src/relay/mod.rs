@@ -1,0 +1,257 @@
+//! `chancery relay`: key hosts that nobody can reach park connections here, and clients are handed one.
+//!
+//! The relay carries the client's TLS to the key host as bytes; it has no key for it. It can drop and delay, and nothing else. The parked
+//! side has a TLS of its own around them, so that only key hosts can park. What is said there is in `docs/relay-protocol.md`.
+
+mod front;
+mod park;
+mod pool;
+mod tls;
+
+use crate::profile::{KeyFileError, Profile};
+use pool::Pool;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tls::Outer;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// When nothing comes back from the other side of a connection for so long, it is given up.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+/// A silent connection is asked for a sign of life after so long.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+/// How long clients may go on after the relay was told to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long to wait when the system has no more file descriptors.
+const BACKOFF: Duration = Duration::from_millis(200);
+/// Handshakes of the parked side that may be under way, from people that nobody knows yet.
+const HANDSHAKES: usize = 256;
+
+/// Where clients connect, and which key host they get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Front {
+    /// Where to listen; port 0 takes any free one.
+    pub address: SocketAddr,
+    /// A name in the key host's certificate; `None` for any key host.
+    pub key_host: Option<String>,
+}
+
+/// What a relay is to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RelayOptions {
+    /// Who the relay is: a profile of role `relay` for each authority whose key hosts may park.
+    pub identities: Vec<Profile>,
+    /// Where key hosts park.
+    pub park: SocketAddr,
+    /// Where clients connect.
+    pub fronts: Vec<Front>,
+    /// How long a client waits for a key host.
+    pub wait: Duration,
+    /// How often a parked key host is asked whether it is there; 1 ms to 60 s.
+    pub ping_interval: Duration,
+    /// How long it may take to answer, before a client is handed over too.
+    pub answer_timeout: Duration,
+    /// A handshake of the parked side takes no longer.
+    pub handshake_timeout: Duration,
+    /// Connections that one key host may park.
+    pub parked: usize,
+    /// Clients that may be connected or waiting.
+    pub clients: usize,
+}
+
+/// Why a relay does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The profile is somebody else's.
+    #[error(
+        "{} is the profile of {principal}, which is no relay; make one on the key host with `chanceryd enroll NAME --role relay`", path.display()
+    )]
+    NotARelay {
+        /// The profile.
+        path: PathBuf,
+        /// Whose it is.
+        principal: String,
+    },
+    /// Its private key.
+    #[error("the key of {} cannot be used", path.display())]
+    Key {
+        /// The profile.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: KeyFileError,
+    },
+    /// Certificate, key and authority.
+    #[error("certificate, key and authority of {} cannot be used together; enroll the relay again", path.display())]
+    Tls {
+        /// The profile.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Two profiles of one trust domain: key hosts could not say which they mean.
+    #[error("two profiles are of the trust domain {0}; name one of them only")]
+    Twice(String),
+    /// An address is taken.
+    #[error("cannot listen on {address}; choose another one, or stop what listens there")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A relay that listens.
+pub struct Relay {
+    park: TcpListener,
+    fronts: Vec<(TcpListener, Option<String>)>,
+    signer_side: SocketAddr,
+    client_side: Vec<SocketAddr>,
+    door: tls::Door,
+    house: Arc<House>,
+}
+
+/// What all its tasks share.
+struct House {
+    pool: Arc<Pool>,
+    clients: Arc<Semaphore>,
+    wait: Duration,
+    ping_interval: Duration,
+    answer_timeout: Duration,
+    handshake_timeout: Duration,
+}
+
+impl RelayOptions {
+    /// The usual bounds.
+    #[must_use]
+    pub fn new(identities: Vec<Profile>, park: SocketAddr, fronts: Vec<Front>) -> Self {
+        Self {
+            identities,
+            park,
+            fronts,
+            wait: Duration::from_secs(4),
+            ping_interval: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(1),
+            handshake_timeout: Duration::from_secs(5),
+            parked: 64,
+            clients: 1024,
+        }
+    }
+}
+
+impl Relay {
+    /// Listens on all addresses. Nobody is served yet.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn bind(options: RelayOptions) -> Result<Self, RelayError> {
+        let door = tls::Door::new(&options.identities)?;
+        let (park, signer_side) = listen(options.park).await?;
+        let (mut fronts, mut client_side) = (Vec::new(), Vec::new());
+        for front in options.fronts {
+            let (listener, address) = listen(front.address).await?;
+            fronts.push((listener, front.key_host));
+            client_side.push(address);
+        }
+        let house = House {
+            pool: Arc::new(Pool::new(options.parked)),
+            clients: Arc::new(Semaphore::new(options.clients)),
+            wait: options.wait,
+            ping_interval: options.ping_interval,
+            answer_timeout: options.answer_timeout,
+            handshake_timeout: options.handshake_timeout,
+        };
+        Ok(Self { park, fronts, signer_side, client_side, door, house: Arc::new(house) })
+    }
+
+    /// Where key hosts park.
+    #[must_use]
+    pub const fn signer_side(&self) -> SocketAddr {
+        self.signer_side
+    }
+
+    /// Where clients connect, in the order of the options.
+    #[must_use]
+    pub fn client_side(&self) -> &[SocketAddr] {
+        &self.client_side
+    }
+
+    /// Serves until `told` comes; then clients may go on for a few seconds.
+    pub async fn serve(self, told: impl Future<Output = ()>) {
+        let (stop, stopped) = watch::channel(false);
+        let clients = self.house.clients.available_permits();
+        tokio::spawn(park::take(self.park, self.door, Arc::clone(&self.house), stopped.clone()));
+        for (listener, key_host) in self.fronts {
+            tokio::spawn(front::take(listener, key_host.map(Arc::from), Arc::clone(&self.house), stopped.clone()));
+        }
+        told.await;
+        stop.send_replace(true);
+        tracing::info!("stopping: nobody new is taken");
+        let all = u32::try_from(clients).unwrap_or(u32::MAX);
+        if tokio::time::timeout(DRAIN, self.house.clients.acquire_many(all)).await.is_err() {
+            tracing::warn!("clients were still connected at the end");
+        }
+    }
+}
+
+impl FromStr for Front {
+    type Err = &'static str;
+
+    /// `ADDRESS:PORT`, or `ADDRESS:PORT=KEYHOST`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (address, key_host) = match text.split_once('=') {
+            Some((address, name)) => (address, Some(name.to_owned())),
+            None => (text, None),
+        };
+        let fits =
+            |name: &String| (1..=253).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b));
+        match address.parse() {
+            Ok(address) if key_host.as_ref().is_none_or(fits) => Ok(Self { address, key_host }),
+            _ => Err("write ADDRESS:PORT, such as 127.0.0.1:7444, or ADDRESS:PORT=NAME with a name of the key host's certificate"),
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RelayError> {
+    let failed = |source| RelayError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Small frames leave at once, and a dead peer is noticed even when nothing is sent to it.
+fn prepare(socket: impl AsFd) {
+    use rustix::net::sockopt;
+    let millis = u32::try_from(DEAD_AFTER.as_millis()).unwrap_or(u32::MAX);
+    let set = sockopt::set_tcp_nodelay(&socket, true)
+        .and_then(|()| sockopt::set_socket_keepalive(&socket, true))
+        .and_then(|()| sockopt::set_tcp_keepidle(&socket, PROBE_AFTER))
+        .and_then(|()| sockopt::set_tcp_user_timeout(&socket, millis));
+    if let Err(error) = set {
+        tracing::debug!(%error, "a socket's options could not be set");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_front_is_an_address_and_perhaps_the_name_of_a_key_host() {
+        let front: Front = "127.0.0.1:7444=signer-a.example".parse().unwrap();
+        assert_eq!(front, Front { address: "127.0.0.1:7444".parse().unwrap(), key_host: Some("signer-a.example".to_owned()) });
+        assert_eq!("[::1]:7444".parse::<Front>().unwrap().key_host, None);
+        for wrong in ["", "7444", "localhost:7444", "127.0.0.1:7444=", "127.0.0.1:7444=a b", "127.0.0.1:99999"] {
+            assert!(wrong.parse::<Front>().is_err(), "{wrong}");
+        }
+    }
+}

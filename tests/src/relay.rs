@@ -1,0 +1,209 @@
+//! A relay, and a proxy that looks at what passes, or loses it.
+
+use crate::host::KeyHost;
+use crate::run::{program, run};
+use rustix::process::Signal;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A relay's profiles, and its process while it runs; it is stopped when dropped.
+pub struct Relay {
+    profiles: Vec<PathBuf>,
+    options: Vec<String>,
+    signer: String,
+    clients: Vec<String>,
+    process: Option<Child>,
+    within: Vec<String>,
+}
+
+impl Relay {
+    /// Enrols a relay at each of these key hosts, and starts it with these options.
+    #[must_use]
+    pub fn start(hosts: &[&KeyHost], fronts: &[&str], options: &[&str]) -> Self {
+        Self::start_within(Vec::new(), "127.0.0.1:0", hosts, fronts, options)
+    }
+
+    /// The same behind these words, with key hosts that park at this address.
+    #[must_use]
+    pub fn start_within(within: Vec<String>, signer: &str, hosts: &[&KeyHost], fronts: &[&str], options: &[&str]) -> Self {
+        let profiles = hosts.iter().map(|host| enroll(host)).collect();
+        let clients = fronts.iter().map(|front| (*front).to_owned()).collect();
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let mut relay = Self { profiles, options, signer: signer.to_owned(), clients, process: None, within };
+        relay.start_again();
+        relay
+    }
+
+    /// Its command, as it would be started now.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(program("chancery"));
+        command.args(["relay", "--listen-signer", &self.signer]).args(&self.options);
+        command.arg("--profile").arg(&self.profiles[0]);
+        for profile in &self.profiles[1..] {
+            command.arg("--also").arg(profile);
+        }
+        for front in &self.clients {
+            command.args(["--listen", front]);
+        }
+        if self.within.is_empty() { command } else { crate::net::within(&self.within, &command) }
+    }
+
+    /// Starts it where it was before.
+    pub fn start_again(&mut self) {
+        let mut process = self.command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said = line.trim().strip_prefix("chancery relay ready: ").unwrap_or_else(|| panic!("the relay said {line:?}"));
+        let mut addresses = said.split(' ').map(|part| part.split_once('=').unwrap().1.to_owned());
+        self.signer = addresses.next().unwrap();
+        for (front, address) in self.clients.iter_mut().zip(addresses) {
+            let name = front.split_once('=').map(|(_, name)| format!("={name}")).unwrap_or_default();
+            *front = format!("{address}{name}");
+        }
+        self.process = Some(process);
+    }
+
+    /// Where key hosts park.
+    #[must_use]
+    pub fn signer(&self) -> &str {
+        &self.signer
+    }
+
+    /// The address of the `n`th front.
+    #[must_use]
+    pub fn client(&self, n: usize) -> &str {
+        self.clients[n].split('=').next().unwrap()
+    }
+
+    /// The endpoint of the `n`th front, for profiles.
+    #[must_use]
+    pub fn endpoint(&self, n: usize) -> String {
+        format!("https://{}", self.client(n))
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Stops it in order; gives its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut process = self.process.take()?;
+        KeyHost::signal(process.id(), Signal::TERM);
+        process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Enrols a relay at a key host; gives its profile.
+fn enroll(host: &KeyHost) -> PathBuf {
+    let dir = host.temp().join("relay");
+    std::fs::create_dir_all(&dir).unwrap();
+    let _ = run(Command::new(program("chancery")).args(["enroll-request", "relay1", "--out"]).arg(&dir)).ok();
+    let profile = dir.join("relay1.toml");
+    let mut enroll = host.chanceryd_plain(&["enroll", "relay1", "--role", "relay"]);
+    let _ = run(enroll.arg("--csr").arg(dir.join("relay1.csr")).arg("--out").arg(&profile)).ok();
+    profile
+}
+
+/// Carries connections to an address, and keeps what passes.
+pub struct Proxy {
+    address: String,
+    connections: Arc<Mutex<Vec<Arc<Carried>>>>,
+}
+
+/// A connection through a [`Proxy`].
+#[derive(Default)]
+struct Carried {
+    lossy: AtomicBool,
+    passed: Mutex<Vec<u8>>,
+    lost: Mutex<Vec<u8>>,
+}
+
+impl Proxy {
+    /// Starts it in front of `target`.
+    #[must_use]
+    pub fn start(target: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let connections: Arc<Mutex<Vec<Arc<Carried>>>> = Arc::default();
+        let (target, all) = (target.to_owned(), Arc::clone(&connections));
+        std::thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let Ok(far) = TcpStream::connect(&target) else { continue };
+                let carried = Arc::new(Carried::default());
+                all.lock().unwrap().push(Arc::clone(&carried));
+                for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)] {
+                    let carried = Arc::clone(&carried);
+                    std::thread::spawn(move || carried.pump(&mut from, &mut to));
+                }
+            }
+        });
+        Self { address, connections }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// From now on nothing passes over the connections there are, and none of them is closed: as on a network that lost them.
+    pub fn lose(&self) {
+        for carried in self.connections.lock().unwrap().iter() {
+            carried.lossy.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// How many connections came.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.connections.lock().unwrap().len()
+    }
+
+    /// All bytes that passed.
+    #[must_use]
+    pub fn passed(&self) -> Vec<u8> {
+        self.connections.lock().unwrap().iter().flat_map(|c| c.passed.lock().unwrap().clone()).collect()
+    }
+
+    /// The bytes that each lost connection was to carry.
+    #[must_use]
+    pub fn lost(&self) -> Vec<usize> {
+        let lossy = |c: &&Arc<Carried>| c.lossy.load(Ordering::SeqCst);
+        self.connections.lock().unwrap().iter().filter(lossy).map(|c| c.lost.lock().unwrap().len()).collect()
+    }
+}
+
+impl Carried {
+    fn pump(&self, from: &mut TcpStream, to: &mut TcpStream) {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(n) = from.read(&mut buffer)
+            && n > 0
+        {
+            if self.lossy.load(Ordering::SeqCst) {
+                self.lost.lock().unwrap().extend(&buffer[..n]);
+                continue;
+            }
+            self.passed.lock().unwrap().extend(&buffer[..n]);
+            if to.write_all(&buffer[..n]).is_err() {
+                break;
+            }
+        }
+        if !self.lossy.load(Ordering::SeqCst) {
+            let _ = to.shutdown(Shutdown::Write);
+        }
+    }
+}
