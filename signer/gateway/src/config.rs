@@ -244,7 +244,9 @@ impl Gateway {
     /// # Errors
     /// [`ConfigError::Unreachable`], [`ConfigError::Pool`].
     pub fn dial_too(mut self, more: &[String]) -> Result<Self, ConfigError> {
-        self.dial.extend(more.iter().filter(|relay| !self.dial.contains(relay)).cloned().collect::<Vec<_>>());
+        let mut seen = std::collections::BTreeSet::new();
+        self.dial.extend_from_slice(more);
+        self.dial.retain(|relay| seen.insert(relay.clone()));
         if self.listen.is_none() && self.dial.is_empty() {
             return Err(ConfigError::Unreachable);
         }
