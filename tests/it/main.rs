@@ -11,6 +11,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "what a test writes need not outlive it")]
 
+mod abuse;
 mod agent;
 mod attest;
 mod auditor;
