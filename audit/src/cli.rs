@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::book::{BookArgs, LogArgs};
+use crate::bound::Bound;
 use crate::console::{self, Serve};
 use crate::error::AuditError;
 use crate::follow::Follow;
@@ -92,6 +93,9 @@ enum Command {
         after_help = "Example:\n  chancery-audit serve /srv/log --vkey-file log.vkey --index log.db --details all.jsonl --listen 127.0.0.1:8080\n\nPrints `chancery-audit console ready on URL` once pages are served. SIGTERM ends it."
     )]
     Serve(Serve),
+    /// Check that a log goes on from one that was sealed (`chanceryd log rotate`): each names the other.
+    #[command(after_help = "Example:\n  chancery-audit bound /srv/requests /srv/requests-2027 --vkey OLD --next-vkey NEW")]
+    Bound(Bound),
     /// Be a witness: cosign checkpoints of logs that never go back.
     #[command(subcommand)]
     Witness(Witness),
@@ -148,6 +152,7 @@ impl Cli {
             Command::Report(report) => report.run(self.json, say),
             Command::Monitor(monitor) => monitor.run(say),
             Command::Witness(witness) => witness.run(say),
+            Command::Bound(bound) => bound.run(self.json, say),
             Command::Serve(serve) => serve.run(),
             Command::Verifier { out } => {
                 chancery_reqlog::durable::write_atomic(&out, console::verifier_file().as_bytes(), 0o644).map_err(AuditError::Save)?;

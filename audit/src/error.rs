@@ -85,6 +85,8 @@ pub(crate) enum AuditError {
     Web(#[from] WebError),
     #[error(transparent)]
     Witness(#[from] WitnessError),
+    #[error("the logs do not belong together: {0}")]
+    NotBound(&'static str),
     #[error("the result could not be printed")]
     Output(#[source] io::Error),
 }
@@ -108,7 +110,7 @@ impl AuditError {
             | Self::OtherIndex { .. } => 2,
             Self::NoLog | Self::Unreadable(_) => 3,
             Self::Mirror(MirrorError::Log(error)) if error.is_misbehaviour() => 4,
-            Self::Log { .. } => 4,
+            Self::Log { .. } | Self::NotBound(_) => 4,
             Self::NoRequest(_) | Self::Index { .. } | Self::IndexDiffers { .. } | Self::Disclosure { .. } | Self::Reconcile { .. } => 1,
             Self::Witness(_) | Self::Sink { .. } | Self::Mirror(_) | Self::Findings(_) => 1,
             Self::Save(_) | Self::Output(_) | Self::Lock { .. } => 1,

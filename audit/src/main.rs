@@ -11,6 +11,7 @@
 )]
 
 mod book;
+mod bound;
 mod cli;
 mod console;
 mod error;

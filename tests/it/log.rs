@@ -6,7 +6,7 @@ use crate::wire::{block_on, digest_header, sign};
 use chancery_proto::v1::sign_batch_response::Outcome;
 use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use chancery_proto::v1::{SignBatchRequest, SignResponse};
-use chancery_tests::{KeyHost, Publisher, Setup, run};
+use chancery_tests::{KeyHost, Publisher, Setup, program, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -270,4 +270,55 @@ fn fsck_on_the_key_host_names_the_damaged_record_and_the_changed_file() {
     change(&host.public().join(&tile), 10);
     let differs = run(&mut host.chanceryd_plain(&["log", "fsck"]));
     assert!(differs.code == 4 && differs.stdout.contains(&tile), "{differs:?}");
+}
+
+#[test]
+fn a_log_is_rotated_and_each_of_the_two_names_the_other() {
+    let mut host = host();
+    let publisher = host.publisher("web1");
+    sign_some(&host, &publisher, 0..5);
+    let old_vkey = host.vkey();
+    let running =
+        run(host.chanceryd(&["log", "rotate", "localhost/requests-2"]).arg(host.dir().join("log-2")).arg("--dir").arg(host.dir()));
+    let _ = running.failed(1, "another process is writing the log");
+    assert_eq!(host.stop(), Some(0));
+    let rotate =
+        |origin: &str, to: &str| run(host.chanceryd(&["log", "rotate", origin]).arg(host.dir().join(to)).arg("--dir").arg(host.dir()));
+    let _ = rotate("localhost/requests", "log-2").failed(2, "needs a name of its own");
+    let _ = rotate("localhost/requests-2", "log").failed(2, "exists already");
+    let _ = rotate("localhost/requests-2", "log-2").ok();
+    let vkey = host.vkey();
+    assert_ne!(vkey, old_vkey);
+
+    // Until the configuration says where it goes on, nothing is signed.
+    assert!(host.try_serve().is_err());
+    let config =
+        host.read("signer.toml").replace("\"localhost/requests\"", "\"localhost/requests-2\"").replace("log = \"log\"", "log = \"log-2\"");
+    host.write("signer.toml", &config);
+    host.serve();
+    let publisher = host.publisher("web2");
+    let refused = block_on(async {
+        let channel = publisher.connections(&host.endpoint(), 1).await.remove(0);
+        sign(channel, digest_header("tarballs", "prod", 1), vec![]).await.unwrap_err()
+    });
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied, "web2 has no grant, and the new log records it");
+    assert_eq!(host.stop(), Some(0));
+
+    let (old, new) = (host.dir().join("log/public"), host.dir().join("log-2/public"));
+    let bound = |old: &Path, new: &Path, keys: [&str; 2]| {
+        let mut bound = Command::new(program("chancery-audit"));
+        run(bound.arg("bound").arg(old).arg(new).args(["--vkey", keys[0], "--next-vkey", keys[1]]))
+    };
+    let said = bound(&old, &new, [&old_vkey, &vkey]).ok().stdout;
+    assert!(said.contains("goes on as localhost/requests-2"), "{said}");
+    for (log, key) in [(&old, &old_vkey), (&new, &vkey)] {
+        let _ = audit(log, key, None).ok();
+        if let Some(go) = go_audit(log, key, &[]) {
+            let _ = go.ok();
+        }
+    }
+    let stranger = self::host();
+    let other = stranger.vkey();
+    let _ = bound(&old, &stranger.public(), [&old_vkey, &other]).failed(4, "does not say that it goes on");
+    let _ = bound(&stranger.public(), &new, [&other, &vkey]).failed(4, "does not say that it goes on");
 }

@@ -1,6 +1,6 @@
 //! `chancery-keeper log …`.
 
-use super::{CliError, Options, remark};
+use super::{CliError, Options, remark, rotate_log};
 use crate::key;
 use crate::serve::now_ms;
 use chancery_reqlog::{Directory, Finding, Report, disclose, fsck, mirror, redact, redact_older};
@@ -59,6 +59,17 @@ pub(super) enum Log {
         #[arg(value_name = "DIR")]
         to: PathBuf,
     },
+    /// Begin another log under another name and key, and seal this one: each names the other, so that nobody can put a third between them.
+    /// The key host must not be serving. What was signed before stays provable by the old log, whose key is gone afterwards.
+    #[command(
+        after_help = "Example:\n  chanceryd log rotate signer.example.org/requests-2027 /etc/chancery/log-2027 --dir /etc/chancery\n  chancery-audit bound /etc/chancery/log/public /etc/chancery/log-2027/public --vkey OLD --next-vkey NEW"
+    )]
+    Rotate {
+        /// Name of the new log, like a URL without scheme.
+        origin: String,
+        /// The directory of the new log; it must not be there yet.
+        to: PathBuf,
+    },
     /// Print the key that verifies the log's checkpoints; needs no passphrase.
     #[command(after_help = "Example:\n  chanceryd log vkey --dir /etc/chancery > log.vkey")]
     Vkey,
@@ -66,6 +77,9 @@ pub(super) enum Log {
 
 impl Log {
     pub(super) fn run(self, options: &Options) -> Result<(), CliError> {
+        if let Self::Rotate { origin, to } = &self {
+            return rotate_log::rotate(options, origin, to);
+        }
         let config = options.config()?;
         let key = key::log_verifier_key(&config.keys)?;
         match self {
@@ -90,6 +104,7 @@ impl Log {
                 let facts = json!({ "before": made.before, "entries": made.entries, "files": made.files });
                 options.print(&facts, &format!("{} has {} entries now; {} files were written\n", to.display(), made.entries, made.files))
             }
+            Self::Rotate { .. } => Ok(()),
             Self::Vkey => options.print(&json!({ "vkey": key.to_string() }), &format!("{key}\n")),
             Self::Fsck { explain } => {
                 if !config.log.join("wal").exists() {

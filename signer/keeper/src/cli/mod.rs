@@ -4,21 +4,24 @@ mod init;
 mod key;
 mod log;
 mod policy;
+mod rotate_log;
 mod run;
 
 use crate::config::{Config, ConfigError};
 use crate::key::KeyError;
 use crate::passphrase::{PassphraseError, Source};
 use crate::policy::PolicyErrors;
+use crate::record::EntryError;
 use crate::serve::ServeError;
 use chancery_cell::CellError;
-use chancery_reqlog::{DiscloseError, MirrorError, OpenError, ReadError, RedactError, WitnessError};
+use chancery_reqlog::{AppendError, DiscloseError, MirrorError, OpenError, PublishError, ReadError, RedactError, WitnessError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::os::fd::RawFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Holds keys, policy and the request log of a Chancery key host. It opens no network socket.
@@ -145,6 +148,15 @@ pub enum CliError {
         #[source]
         source: io::Error,
     },
+    /// An entry of a rotation could not be made.
+    #[error("nothing was changed")]
+    Rotation(#[from] EntryError),
+    /// It could not be recorded.
+    #[error("the log cannot be written")]
+    Append(#[source] AppendError),
+    /// It could not be published.
+    #[error("the log is complete, but its static files are not; start the key host or run `log fsck`")]
+    Publish(#[source] Arc<PublishError>),
     /// The cell.
     #[error(transparent)]
     Cell(#[from] CellError),

@@ -26,6 +26,29 @@ pub struct Keyring {
     master: Secret,
 }
 
+/// The key of a log that is not begun yet.
+pub struct NextLogKey {
+    key: LogKey,
+    file: LogKeyFile,
+}
+
+/// The same, sealed.
+pub struct NextLogKeyFile(LogKeyFile);
+
+impl NextLogKey {
+    /// The key that verifies its checkpoints.
+    #[must_use]
+    pub const fn verifier_key(&self) -> &VerifierKey {
+        self.key.verifier_key()
+    }
+
+    /// What signs, and what is to be kept.
+    #[must_use]
+    pub fn into_parts(self) -> (LogKey, NextLogKeyFile) {
+        (self.key, NextLogKeyFile(self.file))
+    }
+}
+
 /// What is public about a key, as its file says. Only an open keyring can tell whether it is true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicPart {
@@ -146,9 +169,19 @@ impl Keyring {
     }
 
     fn add_log_key(&self, origin: &str, now: u64) -> Result<(), KeyError> {
+        let next = self.next_log_key(origin, now)?;
+        durable::write_immutable(&log_path(&self.dir), next.file.to_text().as_bytes(), 0o600)?;
+        Ok(())
+    }
+
+    /// Makes the key of a log that is to go on from the present one. Nothing is kept of it yet. `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`KeyError::Origin`] when this cannot name a log.
+    pub fn next_log_key(&self, origin: &str, now: u64) -> Result<NextLogKey, KeyError> {
         let seed = seal::random()?;
         let public = public_of(&seed);
-        VerifierKey::ed25519(origin, &public).map_err(|_| KeyError::Origin { origin: origin.to_owned() })?;
+        let verifier = VerifierKey::ed25519(origin, &public).map_err(|_| KeyError::Origin { origin: origin.to_owned() })?;
         let file = LogKeyFile {
             format: LogKeyFile::FORMAT.to_owned(),
             name: origin.to_owned(),
@@ -158,7 +191,16 @@ impl Keyring {
             sealed: String::new(),
         };
         let file = file.seal(&self.master, &seed)?;
-        durable::write_immutable(&log_path(&self.dir), file.to_text().as_bytes(), 0o600)?;
+        let key = LogKey::new(verifier, &seed)?.ok_or_else(|| KeyError::Changed { path: log_path(&self.dir) })?;
+        Ok(NextLogKey { key, file })
+    }
+
+    /// Puts the key of the next log in the place of the present one, which is gone then.
+    ///
+    /// # Errors
+    /// [`KeyError`]; the present one is still there.
+    pub fn replace_log_key(&self, next: &NextLogKeyFile) -> Result<(), KeyError> {
+        durable::write_atomic(&log_path(&self.dir), next.0.to_text().as_bytes(), 0o600)?;
         Ok(())
     }
 

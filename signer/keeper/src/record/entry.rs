@@ -15,15 +15,20 @@ const REFS_MAX: usize = 16 * 1024;
 
 /// Why an entry could not be made. Nothing is signed then.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum EntryError {
+pub enum EntryError {
+    /// No random numbers.
     #[error(transparent)]
     Salts(#[from] SaltsError),
+    /// Details that cannot be recorded.
     #[error(transparent)]
     Details(#[from] DetailsError),
+    /// A code with other characters.
     #[error("a code of an entry is not in its alphabet")]
     Token(#[from] TokenError),
+    /// No salts were made.
     #[error("there are no random salts for the entry's details")]
     NoSalts,
+    /// There is nothing to record.
     #[error("nothing was decided")]
     Nothing,
 }
@@ -153,6 +158,26 @@ pub(super) fn clock(back_ms: u64, time: u64, salts: &mut Salts) -> Result<NewEnt
     let mut leaf = Leaf::event(Token::CLOCK, Decision::None, time);
     leaf.reason = Some(Token::new("went-back")?);
     event(leaf, &[("milliseconds", back_ms.to_string().as_bytes())], salts)
+}
+
+/// That the log ends here and goes on in the one with this verification key.
+pub(super) fn sealed(next_vkey: &str, time: u64) -> Result<NewEntry, EntryError> {
+    rotation("sealed", next_vkey.as_bytes(), &[("next-log", next_vkey.as_bytes())], time)
+}
+
+/// That the log goes on from the one whose last checkpoint this is.
+pub(super) fn continues(previous_vkey: &str, note: &str, time: u64) -> Result<NewEntry, EntryError> {
+    // What others sign below is not part of it.
+    let text = note.split_inclusive("\n\n").next().and_then(|text| text.strip_suffix('\n')).unwrap_or(note);
+    let details = [("previous-checkpoint", note.as_bytes()), ("previous-log", previous_vkey.as_bytes())];
+    rotation("continues", text.as_bytes(), &details, time)
+}
+
+fn rotation(reason: &str, bound_to: &[u8], details: &[(&str, &[u8])], time: u64) -> Result<NewEntry, EntryError> {
+    let mut leaf = Leaf::event(Token::new("rotate")?, Decision::None, time);
+    leaf.reason = Some(Token::new(reason)?);
+    leaf.tbs = Some(Sha256::digest(bound_to).into());
+    event(leaf, details, &mut EntryMaker::salts(1)?)
 }
 
 /// That the run ends in order.

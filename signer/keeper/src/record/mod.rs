@@ -10,10 +10,11 @@ use crate::content::Unfit;
 use crate::policy::{Denial, KeyFacts};
 use crate::prepare::Prepared;
 use chancery_channel::{Principal, Refusal, RefusalKind, SignRequest};
-use chancery_reqlog::{Appended, Reader};
+use chancery_reqlog::{Appended, NewEntry, Reader};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use entry::EntryError;
 pub use recorder::{Recorder, StartFacts};
 
 /// Where a request came from, and when. It is recorded, and nothing is decided by it.
@@ -30,6 +31,22 @@ impl From<&str> for Arrival {
         let peer = peer.chars().take(64).collect();
         Self { peer, since: Instant::now() }
     }
+}
+
+/// The last entry of a log that goes on in another one, whose verification key this is.
+///
+/// # Errors
+/// [`EntryError`].
+pub fn log_sealed(next_vkey: &str, now_ms: u64) -> Result<NewEntry, EntryError> {
+    entry::sealed(next_vkey, now_ms)
+}
+
+/// The first entry of a log that goes on from another one, by that one's verification key and last signed checkpoint.
+///
+/// # Errors
+/// [`EntryError`].
+pub fn log_continues(previous_vkey: &str, note: &str, now_ms: u64) -> Result<NewEntry, EntryError> {
+    entry::continues(previous_vkey, note, now_ms)
 }
 
 /// A decided request, on its way into the log.

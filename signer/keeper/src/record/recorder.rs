@@ -22,6 +22,9 @@ pub struct StartFacts {
     pub dropped_bytes: u64,
 }
 
+/// A log that was rotated says where it goes on.
+const SEALED: &str = "this log was sealed by `log rotate`; write origin and log of the new one into signer.toml";
+
 /// Writes the request log.
 pub struct Recorder {
     state: State,
@@ -54,18 +57,20 @@ impl Recorder {
     /// [`ReadError`] when the newest entries cannot be read back.
     pub fn new(log: Log, remember: usize) -> Result<Self, ReadError> {
         let mut remembered = Remembered::new(remember);
-        let mut last_ms = 0;
+        let (mut last_ms, mut sealed) = (0, false);
         for recent in log.recent()? {
             let recent = recent?;
             if let Ok(leaf) = Leaf::parse(&recent.leaf) {
                 last_ms = last_ms.max(leaf.time);
+                sealed = leaf.kind.as_str() == "rotate" && leaf.reason.as_ref().is_some_and(|r| r.as_str() == "sealed");
                 if let (Some(rid), Some(known)) = (leaf.rid, known(&leaf, recent.index, recent.details.as_deref())) {
                     remembered.insert(RequestId(rid), known);
                 }
             }
         }
         let reader = log.reader();
-        Ok(Self { state: State::Open(Box::new(log)), reader, maker: EntryMaker::new(last_ms), remembered, max_unwitnessed: None })
+        let state = if sealed { State::Closed(SEALED.to_owned()) } else { State::Open(Box::new(log)) };
+        Ok(Self { state, reader, maker: EntryMaker::new(last_ms), remembered, max_unwitnessed: None })
     }
 
     /// Records nothing, because there is no log to write.
