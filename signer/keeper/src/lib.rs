@@ -10,6 +10,7 @@
 )]
 
 pub mod cli;
+pub mod backup;
 pub mod config;
 pub mod content;
 mod guarded;

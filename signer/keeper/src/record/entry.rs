@@ -144,6 +144,13 @@ pub(super) fn clock(back_ms: u64, time: u64, salts: &mut Salts) -> Result<NewEnt
     event(leaf, &[("milliseconds", back_ms.to_string().as_bytes())], salts)
 }
 
+/// That the log came out of a backup, and was accepted against a checkpoint of so many entries that others held.
+pub(super) fn restored(size: u64, time: u64) -> Result<NewEntry, EntryError> {
+    let mut leaf = Leaf::event(Token::RESTORE, Decision::None, time);
+    leaf.reason = Some(Token::new("accepted")?);
+    event(leaf, &[("checkpoint-size", size.to_string().as_bytes())], &mut EntryMaker::salts(1)?)
+}
+
 /// That the run ends in order.
 pub(super) fn stop(time: u64) -> NewEntry {
     NewEntry { leaf: Leaf::event(Token::STOP, Decision::None, time).to_bytes(), details: Vec::new() }

@@ -98,6 +98,20 @@ impl Recorder {
         }
     }
 
+    /// Records that the log came out of a backup and was accepted, and closes it. The checkpoint that others held has so many entries.
+    ///
+    /// # Errors
+    /// Why it could not be recorded.
+    pub fn accept(mut self, size: u64, now_ms: u64) -> Result<(), String> {
+        let (time, _) = self.maker.time(now_ms);
+        let entry = entry::restored(size, time).map_err(|e| chain(&e))?;
+        self.append(&[entry], false)?;
+        match self.state {
+            State::Open(log) => log.close().map_err(|e| chain(&e)),
+            State::Closed(why) => Err(why),
+        }
+    }
+
     /// Records that the run ends in order, and closes the log.
     pub fn end(&mut self, now_ms: u64) {
         let (time, _) = self.maker.time(now_ms);
