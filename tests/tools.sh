@@ -1,6 +1,6 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
-# CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium.
+# CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium, age, softhsm.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
 
 # name : what shows that it is there : packages
@@ -17,6 +17,8 @@ flatpak:flatpak:flatpak
 python-tuf:/usr/share/doc/python3-venv:python3-venv
 npm:npm:nodejs npm
 chromium:chromedriver:chromium chromium-driver
+age:age:age
+softhsm:softhsm2-util:softhsm2
 signify:signify-openbsd:signify-openbsd
 coreutils:sha256sum:coreutils
 go:go:golang-go

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 /// The name of the mark in the log's directory.
 pub const MARK: &str = "restored";
 
-const TEXT: &str = "This log came out of a backup. Nothing is signed before `chanceryd log accept` was given a checkpoint that others hold.\n";
+const TEXT: &str =
+    "This log came out of a backup. Nothing is signed before `chanceryd log accept` was given a checkpoint that others hold.\n";
 
 /// Marks a log, before any other file of it is restored.
 ///

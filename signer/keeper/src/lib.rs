@@ -9,8 +9,8 @@
     )
 )]
 
-pub mod cli;
 pub mod backup;
+pub mod cli;
 pub mod config;
 pub mod content;
 mod guarded;

@@ -113,7 +113,9 @@ pub enum BackupError {
     #[error("the shares do not make the identity that they name, so one of them is forged; try others")]
     Shares,
     /// A number that makes no sense.
-    #[error("a backup is split into at most 255 shares, of which at least 2 and at most all are needed; write for example --split 3 --of 5")]
+    #[error(
+        "a backup is split into at most 255 shares, of which at least 2 and at most all are needed; write for example --split 3 --of 5"
+    )]
     Split,
     /// A file of ours cannot be used.
     #[error(transparent)]

@@ -6,10 +6,12 @@ mod error;
 mod make;
 mod names;
 mod restore;
+mod share;
 
 pub use error::BackupError;
 pub use make::{Made, Plan, make};
 pub use restore::{Opener, Restored, restore};
+pub use share::{Split, SplitIdentity};
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;

@@ -47,7 +47,10 @@ fn is_tile(name: &str) -> bool {
     let number = |part: &str| !part.is_empty() && part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
     let part = |part: &str| number(part.strip_prefix('x').unwrap_or(part)) || part.strip_suffix(".p").is_some_and(number);
     let mut parts = name.split('/');
-    parts.next() == Some("tile") && parts.next().is_some_and(|level| level == "entries" || number(level)) && parts.clone().count() > 0 && parts.all(part)
+    parts.next() == Some("tile")
+        && parts.next().is_some_and(|level| level == "entries" || number(level))
+        && parts.clone().count() > 0
+        && parts.all(part)
 }
 
 fn is_segment(name: &str) -> bool {

@@ -47,9 +47,13 @@ impl Opener {
         text.lines().find_map(|line| Identity::from_str(line.trim()).ok()).map(Self).ok_or_else(none)
     }
 
-    #[cfg(test)]
     pub(super) const fn of(identity: Identity) -> Self {
         Self(identity)
+    }
+
+    #[cfg(test)]
+    pub(super) fn recipient(&self) -> String {
+        self.0.to_public().to_string()
     }
 }
 
@@ -146,12 +150,7 @@ impl Unpacking<'_> {
         let key = key::log_verifier_key(&config.keys)?;
         let checkpoint = Checkpoint::open(&manifest.checkpoint, &key).ok().filter(|c| c.origin == config.origin);
         let checkpoint = checkpoint.ok_or_else(|| self.content("its checkpoint is not by the log's key in it"))?;
-        Ok(Restored {
-            files: self.written.len(),
-            created: manifest.created.clone(),
-            with_log: manifest.with_log,
-            entries: checkpoint.size,
-        })
+        Ok(Restored { files: self.written.len(), created: manifest.created.clone(), with_log: manifest.with_log, entries: checkpoint.size })
     }
 
     fn damaged(&self, source: io::Error) -> BackupError {

@@ -71,12 +71,12 @@ enum Command {
     Log(log::Log),
     /// Seal keys, policy, configuration and the log's checkpoint into one file; needs no passphrase. The key host may be serving.
     #[command(
-        after_help = "Example:\n  age-keygen -o backup.key        # elsewhere: prints the recipient, and keeps what opens the backup\n  chanceryd backup --to keyhost.age --recipient age1… --with-log --dir /etc/chancery\n\nKeys are in it as on the disk: sealed under the passphrase. `age -d` opens it too; inside is a tar archive."
+        after_help = "Example:\n  age-keygen -o backup.key        # elsewhere: prints the recipient, and keeps what opens the backup\n  chanceryd backup --to keyhost.age --recipient age1… --with-log --dir /etc/chancery\n  chanceryd backup --to keyhost.age --split 3 --of 5 --shares shares --dir /etc/chancery\n\nKeys are in it as on the disk: sealed under the passphrase. `age -d` opens it too; inside is a tar archive."
     )]
     Backup(backup::Backup),
     /// Make a key host out of a backup. It signs nothing before `log accept`.
     #[command(
-        after_help = "Example:\n  chanceryd restore keyhost.age --identity backup.key --dir /etc/chancery\n  chanceryd log accept --checkpoint web1.checkpoint --dir /etc/chancery"
+        after_help = "Example:\n  chanceryd restore keyhost.age --identity backup.key --dir /etc/chancery\n  chanceryd restore keyhost.age --share share-1.txt --share share-3.txt --share share-4.txt --dir /etc/chancery\n  chanceryd log accept --checkpoint web1.checkpoint --dir /etc/chancery"
     )]
     Restore(backup::Restore),
 }
