@@ -217,3 +217,54 @@ fn three_of_five_people_restore_a_key_host() {
     let _ = restore(&[5, 1, 3]).ok();
     assert!(gone.join("keys/tarballs.toml").is_file());
 }
+
+#[test]
+fn a_key_is_rotated_while_both_versions_are_believed_and_signs_nothing_after_its_end() {
+    let setup = Setup::new().key("tarballs", "sshsig");
+    let setup = setup.grant("web1", "tarballs", &["sshsig"], "**", "namespaces = [\"file\"]");
+    let mut host = setup.grant("web2", "tarballs", &["sshsig"], "**", "namespaces = [\"file\"]").start();
+    let before = host.publisher("web1");
+    let _ = sign(&host, &before, "old").ok();
+    let key = |host: &KeyHost, arguments: &[&str]| run(host.chanceryd(&["key"]).args(arguments).arg("--dir").arg(host.dir()));
+    let verify = |publisher: &Publisher, name: &str| {
+        run(publisher.chancery(&["verify", "sshsig", "--key", "tarballs"]).arg(host_file(publisher, name)))
+    };
+
+    assert_eq!(host.stop(), Some(0));
+    let said = key(&host, &["rotate", "tarballs", "--retire", "2999-01-01"]).ok().stdout;
+    assert!(said.contains("made version 2") && said.contains("2999-01-01T00:00:00Z"), "{said}");
+    host.serve();
+    let after = host.publisher("web2");
+    let said = sign(&host, &after, "overlap").ok();
+    assert!(said.stdout.contains("version 1"), "{said:?}");
+    let keys = run(&mut after.chancery(&["keys"])).ok().stdout;
+    assert!(keys.contains("version 1  open, retired from 2999-01-01") && keys.contains("version 2  open  the pinned key"), "{keys}");
+    before.point_at(&host.endpoint());
+    assert!(run(&mut before.chancery(&["keys"])).stdout.contains("not pinned"));
+    assert_eq!(host.stop(), Some(0));
+
+    let _ = key(&host, &["retire", "tarballs", "--version", "1", "--on", "now"]).ok();
+    let _ = key(&host, &["retire", "tarballs", "--version", "1", "--on", "2999-01-01"]).failed(1, "does not come back");
+    host.serve();
+    let said = sign(&host, &after, "new").ok();
+    assert!(said.stdout.contains("version 2"), "{said:?}");
+    for name in ["old", "overlap", "new"] {
+        let _ = verify(&after, name).ok();
+    }
+    assert_ne!(sign(&host, &before, "unknown").code, 0, "its profile does not pin version 2");
+    assert!(!host.temp().join("unknown.sig").exists());
+    assert_eq!(host.stop(), Some(0));
+
+    let _ = key(&host, &["retire", "tarballs", "--on", "now"]).ok();
+    host.serve();
+    let refused = sign(&host, &after, "late").failed(1, "key-retired");
+    assert!(refused.stderr.contains("ask the operator of the key host for a new version"), "{refused:?}");
+    let _ = verify(&after, "old").ok();
+    assert_eq!(host.stop(), Some(0));
+    assert!(entries(&host).contains("\"reason\":\"key-retired\""));
+    let _ = run(&mut host.chanceryd_plain(&["log", "fsck"])).ok();
+}
+
+fn host_file(publisher: &Publisher, name: &str) -> PathBuf {
+    publisher.dir().parent().unwrap().join(name)
+}

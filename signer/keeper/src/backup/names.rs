@@ -29,7 +29,9 @@ pub(super) fn expected(name: &str) -> Option<Expected> {
 }
 
 fn is_key_file(file: &str) -> bool {
-    file.rsplit_once('.').is_some_and(|(stem, ending)| matches!(ending, "toml" | "pgp") && KeyName::new(stem).is_ok())
+    let Some((stem, "toml" | "pgp")) = file.rsplit_once('.') else { return false };
+    let (name, version) = stem.split_once(".v").unwrap_or((stem, "1"));
+    KeyName::new(name).is_ok() && version.len() <= 10 && version.bytes().all(|b| b.is_ascii_digit()) && !version.is_empty()
 }
 
 fn log_file(file: &str) -> Option<Expected> {
@@ -70,6 +72,7 @@ mod tests {
             "pki/server.key",
             "keys/keyring.toml",
             "keys/release-2.toml",
+            "keys/release.v2.toml",
             "keys/release.pgp",
             "log/public/checkpoint",
             "log/public/tile/0/x001/234",
@@ -92,6 +95,8 @@ mod tests {
             "keys/../../x.toml",
             "keys/a/b.toml",
             "keys/.toml",
+            "keys/a.v.toml",
+            "keys/a.v1/../x.toml",
             "keys/A.toml",
             "keys//a.toml",
             "./signer.toml",

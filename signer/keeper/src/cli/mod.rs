@@ -5,6 +5,7 @@ mod init;
 mod key;
 mod log;
 mod policy;
+mod rotate;
 mod run;
 
 use crate::backup::BackupError;

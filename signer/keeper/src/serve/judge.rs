@@ -25,7 +25,7 @@ impl Judge {
             Ok(checked) => checked,
             Err(unfit) => return Outcome::Refuse(Box::new(Turned::unfit(*unfit))),
         };
-        let facts = self.keys.facts(&checked.request().key);
+        let facts = self.keys.facts(&checked.request().key, now_ms / 1000);
         match policy::decide(&self.policy, checked, facts, now_ms) {
             Ok(permit) => match prepare(permit) {
                 Ok(prepared) => Outcome::Sign(Box::new(prepared)),
