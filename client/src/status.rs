@@ -50,6 +50,8 @@ pub struct KeyComparison {
     pub public_key: Vec<u8>,
     /// What the key is for.
     pub constructions: Vec<String>,
+    /// From when on it signs nothing, in seconds since 1970, if the key host says so.
+    pub retires: Option<u64>,
     /// Whether the key can sign now.
     pub state: KeyState,
     /// Whether it is the pinned one.
@@ -175,6 +177,7 @@ fn compare(profile: &Profile, keys: &[v1::Key]) -> Vec<KeyComparison> {
             version: key.version,
             public_key: key.public_key.to_vec(),
             constructions: key.constructions.iter().map(|c| printable(c)).collect(),
+            retires: key.retires,
             state,
             verdict,
         }
@@ -189,6 +192,7 @@ fn missing(pinned: &PinnedKey) -> KeyComparison {
         version: pinned.version,
         public_key: pinned.public.as_bytes().to_vec(),
         constructions: pinned.constructions.iter().map(|c| c.name().to_owned()).collect(),
+        retires: None,
         state: KeyState::Unknown,
         verdict: KeyVerdict::Missing,
     }

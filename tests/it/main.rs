@@ -22,6 +22,7 @@ mod cell;
 mod console;
 mod cosign;
 mod crash;
+mod custody;
 mod docs;
 #[path = "../../crates/formats/tests/peers/helpers.rs"]
 #[allow(dead_code, reason = "each test program uses some of them")]

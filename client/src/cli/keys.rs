@@ -43,7 +43,8 @@ pub(super) fn judge(keys: &[KeyComparison]) -> Result<(), CliError> {
 }
 
 pub(super) fn line(key: &KeyComparison) -> String {
-    format!("{} version {}  {}  {}", key.name, key.version, state(key.state), verdict(key.verdict))
+    let end = key.retires.map_or_else(String::new, |end| format!(", retired from {} on", time(end)));
+    format!("{} version {}  {}{end}  {}", key.name, key.version, state(key.state), verdict(key.verdict))
 }
 
 pub(super) fn facts(key: &KeyComparison) -> Value {
@@ -58,6 +59,7 @@ pub(super) fn facts(key: &KeyComparison) -> Value {
         "version": key.version,
         "public_key": public(key),
         "constructions": key.constructions,
+        "retires": key.retires,
         "state": state(key.state),
         "verdict": verdict,
     })
@@ -78,6 +80,11 @@ const fn verdict(verdict: KeyVerdict) -> &'static str {
         KeyVerdict::Differs => "DIFFERS FROM THE PINNED KEY",
         KeyVerdict::Missing => "MISSING: pinned, but the key host does not have it",
     }
+}
+
+fn time(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
+    time.map_or_else(|| seconds.to_string(), |time| time.to_string())
 }
 
 fn public(key: &KeyComparison) -> String {

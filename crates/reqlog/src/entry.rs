@@ -97,6 +97,8 @@ impl Token {
     pub const POLICY: Self = Self::known("policy");
     /// `kind` of a key being made, imported, exported or retired.
     pub const KEY: Self = Self::known("key");
+    /// `kind` of the log being accepted after it came out of a backup.
+    pub const RESTORE: Self = Self::known("restore");
     /// `kind` of the keeper's start.
     pub const START: Self = Self::known("start");
     /// `kind` of the keeper's orderly stop.

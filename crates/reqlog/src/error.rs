@@ -66,6 +66,16 @@ pub enum OpenError {
         /// The contradicting signed checkpoint.
         theirs: String,
     },
+    /// The log came out of a backup, and nobody has said yet what others saw of it. Give `log accept` the newest checkpoint that a
+    /// publisher or a witness holds.
+    #[error(
+        "the log in {} came out of a backup; nothing is signed before `chanceryd log accept --checkpoint FILE` was given the newest checkpoint that a publisher or a witness holds",
+        dir.display()
+    )]
+    Restored {
+        /// The log's directory.
+        dir: PathBuf,
+    },
     /// A record is damaged that was acknowledged. Nothing is cut off: `log fsck` says what is wrong; restore the segment from a copy.
     #[error("segment {} is damaged at byte {offset} (entry {index}); run `log fsck` and restore the segment from a copy; nothing was cut off", segment.display())]
     Corrupt {

@@ -35,6 +35,7 @@ mod mirror;
 mod publish;
 mod reader;
 mod redact;
+pub mod restored;
 mod scan;
 mod state;
 mod static_log;

@@ -38,6 +38,8 @@ pub struct LogConfig {
     pub remember_requests: u64,
     /// Signed checkpoints of this log that others hold (a witness, an auditor): the log is not opened if it contradicts them.
     pub seen: Vec<String>,
+    /// Opens a log that came out of a backup ([`crate::restored`]): `seen` must hold what others saw of it.
+    pub accept_restored: bool,
 }
 
 impl LogConfig {
@@ -54,6 +56,7 @@ impl LogConfig {
             tail_limit: 128 << 20,
             remember_requests: 65_536,
             seen: Vec::new(),
+            accept_restored: false,
         }
     }
 }

@@ -630,6 +630,9 @@ pub struct Key {
     /// Whether it can sign now.
     #[prost(enumeration = "KeyState", tag = "7")]
     pub state: i32,
+    /// From when on it signs nothing, in seconds since 1970-01-01T00:00:00Z; absent when no such time is set.
+    #[prost(uint64, optional, tag = "8")]
+    pub retires: ::core::option::Option<u64>,
 }
 /// Whether a key can sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -231,8 +231,18 @@ pub struct KeyDescription {
     pub constructions: Vec<Construction>,
     /// When it was made, in seconds since 1970.
     pub created: u64,
+    /// From when on it signs nothing, in seconds since 1970, if such a time is set.
+    pub retires: Option<u64>,
     /// Whether it can sign now.
     pub state: KeyState,
+}
+
+impl KeyDescription {
+    /// Whether its time is over, `now` being in seconds since 1970.
+    #[must_use]
+    pub fn is_retired(&self, now: u64) -> bool {
+        self.retires.is_some_and(|end| end <= now)
+    }
 }
 
 /// Whether a key can sign.

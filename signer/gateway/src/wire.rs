@@ -219,6 +219,7 @@ pub fn key(key: KeyDescription) -> v1::Key {
         constructions: key.constructions.iter().map(|c| c.name().to_owned()).collect(),
         created: key.created,
         state: state.into(),
+        retires: key.retires,
     }
 }
 

@@ -219,6 +219,7 @@ impl State {
             constructions: Construction::ALL.iter().map(|c| c.name().to_owned()).collect(),
             created: 1,
             state: state.into(),
+            retires: None,
         };
         vec![key(super::KEY, public, v1::KeyState::Open), key("new-one", [7; 32], v1::KeyState::Locked)]
     }

@@ -7,6 +7,7 @@
 //! | a record damaged that was acknowledged | refused: `Corrupt` |
 //! | fewer entries than a checkpoint that was published, seen, or cosigned by a witness | refused: `Rollback` |
 //! | another root than such a checkpoint | refused: `Fork` |
+//! | a backup it came out of, and no checkpoint of others since | refused: `Restored` |
 //! | newest checkpoint not of these entries or not by this key | refused: `Corrupt`, `KeyMismatch`, `Checkpoint` |
 //!
 //! Nothing is changed before everything was found in order.
@@ -16,6 +17,7 @@ use crate::durable::{self, DurableError};
 use crate::error::OpenError;
 use crate::publish::{Housekeeper, PublisherConfig, PublisherStatus};
 use crate::reader::Reader;
+use crate::restored;
 use crate::scan::{self, Scanned, Scanner};
 use crate::state::{Shared, SignedCheckpoint, State};
 use crate::store::{Store, remove_if_exists};
@@ -59,6 +61,9 @@ pub(crate) fn open_with(
     let (wal, public) = (config.dir.join("wal"), config.dir.join("public"));
     durable::create_dir_all(&config.dir, 0o755)?;
     let lock = lock(&config.dir)?;
+    if !config.accept_restored && restored::is_marked(&config.dir) {
+        return Err(OpenError::Restored { dir: config.dir });
+    }
     let (published, seen) = load_seen(&config, &key)?;
     let segments = scan::segments(&wal)?;
     let found = match segments.last() {

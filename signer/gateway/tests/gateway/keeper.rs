@@ -44,6 +44,7 @@ pub(crate) fn ready() -> Ready {
         public_key: [7; 32],
         constructions: vec!["sshsig".parse().unwrap()],
         created: 1_700_000_000,
+        retires: None,
         state,
     };
     Ready {

@@ -1,5 +1,6 @@
 //! `chancery-keeper key …`.
 
+use super::rotate::{Retire, Rotate};
 use super::{CliError, Options, now, remark};
 use crate::key::{self, ImportedSeed, KeyError, Keyring, PublicPart, purpose};
 use crate::passphrase::Passphrase;
@@ -36,6 +37,14 @@ pub(super) enum Key {
         after_help = "Example:\n  chanceryd key certify release-pgp --user-id \"Example Releases <release@example.org>\" --days 730\n  chanceryd key export release-pgp --format openpgp > release.asc\n\nThe newest certificate of a key counts: those who verify import it again. The running key host records it at its next start."
     )]
     Certify(Certify),
+    /// Make the next version of a key, which signs once the version before it is retired.
+    #[command(
+        after_help = "Example:\n  chanceryd key rotate release --retire 2027-01-01\n  chanceryd key export release --version 2 --format pem\n\nUntil the date the old version signs. Before it, give new profiles to all who verify (`chanceryd enroll`): they pin both. The key host uses it after its next start."
+    )]
+    Rotate(Rotate),
+    /// Set from when on a version of a key signs nothing.
+    #[command(after_help = "Example:\n  chanceryd key retire release --version 1 --on 2027-01-01\n  chanceryd key retire release --on now")]
+    Retire(Retire),
     /// Print the packet that tells OpenPGP programs to believe a key no more.
     #[command(
         after_help = "Example:\n  chanceryd key revocation release-pgp --reason \"the key was replaced\" > revocation.asc\n\nPrint it when the key is made, and keep it offline: whoever publishes it ends the key's life."
@@ -56,6 +65,9 @@ pub(super) struct New {
 pub(super) struct Export {
     /// Its name.
     name: String,
+    /// Which version; without this the newest.
+    #[arg(long, value_name = "N")]
+    version: Option<u32>,
     /// In which form.
     #[arg(long, value_enum, default_value = "ostree")]
     format: Format,
@@ -116,15 +128,16 @@ enum Format {
 
 /// What is printed about a key.
 #[derive(Serialize)]
-struct Facts {
+pub(super) struct Facts {
     name: String,
-    version: u32,
+    pub(super) version: u32,
     algorithm: &'static str,
     constructions: Vec<&'static str>,
     created: String,
     created_seconds: u64,
+    retires: Option<String>,
     origin: &'static str,
-    public_key: String,
+    pub(super) public_key: String,
     key_id: String,
 }
 
@@ -162,6 +175,8 @@ impl Key {
                 let text = format!("made the OpenPGP certificate of key {name}\nnext: chanceryd key export {name} --format openpgp\n");
                 options.print(&forms(&config.keys, &key::find(&config.keys, &name)?)?, &text)
             }
+            Self::Rotate(rotate) => rotate.run(options, &config),
+            Self::Retire(retire) => retire.run(options, &config),
             Self::Revocation(Revocation { name, reason }) => {
                 let name = key_name(&name)?;
                 let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
@@ -184,8 +199,8 @@ impl Key {
                 let keys: Vec<Facts> = key::list(&config.keys)?.iter().map(facts).collect();
                 options.print(&keys, &table(&keys))
             }
-            Self::Export(Export { name, format }) => {
-                let forms = forms(&config.keys, &key::find(&config.keys, &key_name(&name)?)?)?;
+            Self::Export(Export { name, version, format }) => {
+                let forms = forms(&config.keys, &key::find_version(&config.keys, &key_name(&name)?, version)?)?;
                 let text = match format {
                     Format::Ostree => format!("{}\n", forms.ostree),
                     Format::Ssh => format!("{}\n", forms.ssh),
@@ -217,7 +232,7 @@ impl New {
     }
 }
 
-fn key_name(text: &str) -> Result<KeyName, CliError> {
+pub(super) fn key_name(text: &str) -> Result<KeyName, CliError> {
     KeyName::new(text).map_err(|e| CliError::Usage { what: format!("{}: {e}", quote(text)), instead: String::new() })
 }
 
@@ -232,7 +247,7 @@ fn made(options: &Options, part: &PublicPart) -> Result<(), CliError> {
     options.print(&facts, &text)
 }
 
-fn facts(part: &PublicPart) -> Facts {
+pub(super) fn facts(part: &PublicPart) -> Facts {
     let key = &part.description;
     let public = PublicKey::from_bytes(&key.public_key).ok();
     Facts {
@@ -242,6 +257,7 @@ fn facts(part: &PublicPart) -> Facts {
         constructions: key.constructions.iter().map(|c| c.name()).collect(),
         created: key::time_text(key.created),
         created_seconds: key.created,
+        retires: key.retires.map(key::time_text),
         origin: part.origin.name(),
         public_key: public.map(|k| k.to_ostree()).unwrap_or_default(),
         key_id: public.map(|k| hex(&k.key_id())).unwrap_or_default(),
@@ -270,7 +286,8 @@ fn forms(keys: &Path, part: &PublicPart) -> Result<Forms, CliError> {
         minisign: minisign::public_key_file(&key),
         signify: signify::KeyName::new(name).map(|name| signify::public_key_file(&name, &key)).unwrap_or_default(),
         vkey: note::KeyName::new(name).map(|name| note::NoteKey { name, key }.to_string()).unwrap_or_default(),
-        openpgp: key::certificate_of(keys, &part.description.name)?.map(|bytes| openpgp::armor(openpgp::Block::PublicKey, &bytes)),
+        openpgp: key::certificate_of(keys, &part.description.name, part.description.version)?
+            .map(|bytes| openpgp::armor(openpgp::Block::PublicKey, &bytes)),
         openpgp_fingerprint: hex(&fingerprint),
     })
 }
@@ -281,9 +298,10 @@ fn table(keys: &[Facts]) -> String {
     }
     let mut out = String::new();
     for key in keys {
-        let Facts { name, version, constructions, created, origin, public_key, .. } = key;
+        let Facts { name, version, constructions, created, retires, origin, public_key, .. } = key;
         let day = created.split('T').next().unwrap_or(created);
-        out.push_str(&format!("{name}  version {version}, {origin} {day}, for {}\n  {public_key}\n", constructions.join(", ")));
+        let end = retires.as_ref().map_or_else(String::new, |end| format!(", retired from {end} on"));
+        out.push_str(&format!("{name}  version {version}, {origin} {day}{end}, for {}\n  {public_key}\n", constructions.join(", ")));
     }
     out
 }

@@ -1,14 +1,22 @@
 //! `chancery-keeper log …`.
 
 use super::{CliError, Options, remark, rotate_log};
-use crate::key;
+use crate::config::Config;
+use crate::key::{self, Keyring};
+use crate::passphrase::Passphrase;
+use crate::record::Recorder;
 use crate::serve::now_ms;
-use chancery_reqlog::{Directory, Finding, Report, disclose, fsck, mirror, redact, redact_older};
+use crate::text::chain;
+use chancery_reqlog::{Directory, Finding, LogConfig, Report, disclose, fsck, mirror, redact, redact_older, restored};
+use chancery_tlog::Checkpoint;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+
+/// A checkpoint with many cosignatures is not longer, in bytes.
+const MAX_NOTE: usize = 64 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Log {
@@ -70,6 +78,18 @@ pub(super) enum Log {
         /// The directory of the new log; it must not be there yet.
         to: PathBuf,
     },
+    /// Let a restored key host sign again, when its log is not older than what others hold.
+    ///
+    /// The checkpoint must be signed by the log, and the log must have all entries that it says, unchanged. That it was accepted is
+    /// recorded.
+    #[command(
+        after_help = "Example:\n  chanceryd log accept --checkpoint web1.checkpoint --dir /etc/chancery\n\nA publisher keeps the newest checkpoint that it saw beside its profile; a witness cosigns them. Take the newest of all: one that is too old would not show that the backup is."
+    )]
+    Accept {
+        /// A file with the newest checkpoint that a publisher or a witness holds.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: PathBuf,
+    },
     /// Print the key that verifies the log's checkpoints; needs no passphrase.
     #[command(after_help = "Example:\n  chanceryd log vkey --dir /etc/chancery > log.vkey")]
     Vkey,
@@ -105,6 +125,7 @@ impl Log {
                 options.print(&facts, &format!("{} has {} entries now; {} files were written\n", to.display(), made.entries, made.files))
             }
             Self::Rotate { .. } => Ok(()),
+            Self::Accept { checkpoint } => accept(options, &config, &checkpoint),
             Self::Vkey => options.print(&json!({ "vkey": key.to_string() }), &format!("{key}\n")),
             Self::Fsck { explain } => {
                 if !config.log.join("wal").exists() {
@@ -124,6 +145,36 @@ impl Log {
             }
         }
     }
+}
+
+fn accept(options: &Options, config: &Config, file: &Path) -> Result<(), CliError> {
+    if !restored::is_marked(&config.log) {
+        return Err(CliError::NotRestored { dir: config.log.clone() });
+    }
+    let key = key::log_verifier_key(&config.keys)?;
+    let none = || CliError::NoCheckpoint { file: file.to_owned() };
+    let bytes = std::fs::File::open(file).and_then(|file| crate::guarded::read_to_end(file, MAX_NOTE)).ok().flatten().ok_or_else(none)?;
+    let note = String::from_utf8(bytes.to_vec()).map_err(|_| none())?;
+    let theirs = Checkpoint::open(&note, &key).ok().filter(|c| c.size > 0).ok_or_else(none)?;
+    let signer = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?.log_key()?;
+    let log_config = LogConfig {
+        segment_bytes: config.limits.segment,
+        seen: vec![note],
+        accept_restored: true,
+        ..LogConfig::new(&config.log, &config.origin)
+    };
+    let (log, recovery) = chancery_reqlog::Log::open(log_config, Box::new(signer), key)
+        .map_err(|source| CliError::NotAccepted { file: file.to_owned(), source })?;
+    Recorder::new(log, 0)?.accept(theirs.size, now_ms()).map_err(|why| CliError::Unrecorded { why })?;
+    restored::unmark(&config.log).map_err(|e| CliError::Unrecorded { why: chain(&e) })?;
+    let facts = json!({ "entries": recovery.size, "checkpoint": theirs.size });
+    let text = format!(
+        "accepted: the log has {} entries, and all {} of the checkpoint unchanged\nnext: chanceryd serve --dir {}\n",
+        recovery.size,
+        theirs.size,
+        options.dir.display()
+    );
+    options.print(&facts, &text)
 }
 
 fn print_disclosed(log: &Path, entries: &str, fields: &[String]) -> Result<(), CliError> {

@@ -1,12 +1,15 @@
 //! The command line.
 
+mod backup;
 mod init;
 mod key;
 mod log;
 mod policy;
+mod rotate;
 mod rotate_log;
 mod run;
 
+use crate::backup::BackupError;
 use crate::config::{Config, ConfigError};
 use crate::key::KeyError;
 use crate::passphrase::{PassphraseError, Source};
@@ -29,7 +32,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[command(
     name = "chancery-keeper",
     version,
-    after_help = "Example:\n  chancery-keeper key new release --for ostree-summary,ostree-commit --dir /etc/chancery\n  chancery-keeper policy check --dir /etc/chancery\n\n`chanceryd key|policy|log …` are the same commands."
+    after_help = "Example:\n  chancery-keeper key new release --for ostree-summary,ostree-commit --dir /etc/chancery\n  chancery-keeper policy check --dir /etc/chancery\n\n`chanceryd key|policy|log|backup|restore …` are the same commands."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -71,6 +74,16 @@ enum Command {
     /// Check, export, disclose and redact the request log, and show its key.
     #[command(subcommand)]
     Log(log::Log),
+    /// Seal keys, policy, configuration and the log's checkpoint into one file; needs no passphrase. The key host may be serving.
+    #[command(
+        after_help = "Example:\n  age-keygen -o backup.key        # elsewhere: prints the recipient, and keeps what opens the backup\n  chanceryd backup --to keyhost.age --recipient age1… --with-log --dir /etc/chancery\n  chanceryd backup --to keyhost.age --split 3 --of 5 --shares shares --dir /etc/chancery\n\nKeys are in it as on the disk: sealed under the passphrase. `age -d` opens it too; inside is a tar archive."
+    )]
+    Backup(backup::Backup),
+    /// Make a key host out of a backup. It signs nothing before `log accept`.
+    #[command(
+        after_help = "Example:\n  chanceryd restore keyhost.age --identity backup.key --dir /etc/chancery\n  chanceryd restore keyhost.age --share share-1.txt --share share-3.txt --share share-4.txt --dir /etc/chancery\n  chanceryd log accept --checkpoint web1.checkpoint --dir /etc/chancery"
+    )]
+    Restore(backup::Restore),
 }
 
 /// Why a command failed.
@@ -135,6 +148,36 @@ pub enum CliError {
     /// Nothing was exported.
     #[error(transparent)]
     Export(#[from] MirrorError),
+    /// Nothing was backed up or restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// What others hold does not fit the restored log.
+    #[error("the restored log does not fit the checkpoint in {}; it is not accepted, and nothing is signed", file.display())]
+    NotAccepted {
+        /// The file with the checkpoint.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: OpenError,
+    },
+    /// A log that did not come out of a backup.
+    #[error("the log in {} did not come out of a backup, or was accepted already; there is nothing to accept", dir.display())]
+    NotRestored {
+        /// Its directory.
+        dir: PathBuf,
+    },
+    /// A checkpoint that proves nothing.
+    #[error("{} has no checkpoint of this log with entries in it; take the newest one that a publisher or a witness holds", file.display())]
+    NoCheckpoint {
+        /// The file.
+        file: PathBuf,
+    },
+    /// That the log was accepted could not be recorded.
+    #[error("that the log was accepted could not be recorded, so nothing is signed: {why}")]
+    Unrecorded {
+        /// Why.
+        why: String,
+    },
     /// What is kept of a witness cannot be used.
     #[error(transparent)]
     Witness(#[from] WitnessError),
@@ -183,6 +226,7 @@ impl CliError {
             Self::Log(error) if run::misbehaves(error) => 4,
             Self::Disclose(DiscloseError::Beyond { .. }) => 2,
             Self::Export(MirrorError::Log(error)) if error.is_misbehaviour() => 4,
+            Self::NotAccepted { source, .. } if run::misbehaves(source) => 4,
             Self::LogDamaged { .. } | Self::Read(_) => 4,
             _ => 1,
         }
@@ -202,6 +246,8 @@ impl Cli {
             Command::Key(command) => command.run(options),
             Command::Policy(command) => command.run(options),
             Command::Log(command) => command.run(options),
+            Command::Backup(command) => command.run(options),
+            Command::Restore(command) => command.run(options),
         }
     }
 }

@@ -27,7 +27,7 @@ impl Keyring {
         let public = signer.public;
         let word = SelfSignature::of_user(public, user, seconds(now).max(public.created), expires.map(seconds));
         let bytes = certificate(&public, user, &word.packet(&signer.sign(word.tbs())?));
-        durable::write_atomic(&self.certificate_path(name), &bytes, 0o600)?;
+        durable::write_atomic(&self.certificate_path(name, signer.version), &bytes, 0o600)?;
         Ok(bytes)
     }
 
@@ -49,17 +49,18 @@ impl Keyring {
             return Err(KeyError::NotOpenpgp { name: name.clone() });
         }
         let public = PublicKey { created: seconds(description.created), point: description.public_key };
-        Ok(OpenpgpSigner { public, open })
+        Ok(OpenpgpSigner { public, version: description.version, open })
     }
 
-    pub(super) fn certificate_path(&self, name: &KeyName) -> PathBuf {
-        certificate_path(self.dir(), name)
+    pub(super) fn certificate_path(&self, name: &KeyName, version: u32) -> PathBuf {
+        certificate_path(self.dir(), name, version)
     }
 }
 
 /// A key that says something about itself.
 struct OpenpgpSigner {
     public: PublicKey,
+    version: u32,
     open: OpenKey,
 }
 
@@ -69,24 +70,24 @@ impl OpenpgpSigner {
     }
 }
 
-/// The certificate of a key, where it has one. Needs no passphrase.
+/// The certificate of a version of a key, where it has one. Needs no passphrase.
 ///
 /// # Errors
 /// [`KeyError`] when the file is there and cannot be read.
-pub fn certificate_of(dir: &Path, name: &KeyName) -> Result<Option<Vec<u8>>, KeyError> {
-    let path = certificate_path(dir, name);
+pub fn certificate_of(dir: &Path, name: &KeyName, version: u32) -> Result<Option<Vec<u8>>, KeyError> {
+    let path = certificate_path(dir, name, version);
     if path.exists() { Ok(Some(guarded::read(&path, MAX)?.to_vec())) } else { Ok(None) }
 }
 
-/// SHA-256 of the certificate of a key, where it has one that can be read.
+/// SHA-256 of the certificate of a version of a key, where it has one that can be read.
 #[must_use]
-pub fn certificate_digest(dir: &Path, name: &KeyName) -> Option<[u8; 32]> {
-    certificate_of(dir, name).ok().flatten().map(|bytes| Sha256::digest(bytes).into())
+pub fn certificate_digest(dir: &Path, name: &KeyName, version: u32) -> Option<[u8; 32]> {
+    certificate_of(dir, name, version).ok().flatten().map(|bytes| Sha256::digest(bytes).into())
 }
 
 /// The alphabet of key names has neither dots nor slashes, so this stays in the directory.
-fn certificate_path(dir: &Path, name: &KeyName) -> PathBuf {
-    dir.join(format!("{name}.pgp"))
+fn certificate_path(dir: &Path, name: &KeyName, version: u32) -> PathBuf {
+    dir.join(if version == 1 { format!("{name}.pgp") } else { format!("{name}.v{version}.pgp") })
 }
 
 /// Times of OpenPGP end in 2106.

@@ -56,7 +56,7 @@ pub enum KeyError {
         what: String,
     },
     /// A file whose name is not that of the key in it.
-    #[error("{} holds a key with another name; key files must not be renamed", path.display())]
+    #[error("{} holds a key with another name or version; key files must not be renamed", path.display())]
     Renamed {
         /// The file.
         path: PathBuf,
@@ -80,6 +80,24 @@ pub enum KeyError {
         name: KeyName,
         /// A name much like it.
         nearest: Option<String>,
+    },
+    /// No such version.
+    #[error("key {name} has no version {version}; `chanceryd key list` shows all")]
+    NoVersion {
+        /// The name.
+        name: KeyName,
+        /// What was asked for.
+        version: u32,
+    },
+    /// Its time is over.
+    #[error(
+        "version {version} of key {name} is retired, and what is retired does not come back; make a new version with `key rotate {name}`"
+    )]
+    Retired {
+        /// The name.
+        name: KeyName,
+        /// Its version.
+        version: u32,
     },
     /// The log's origin cannot be the name of a note's key.
     #[error("the origin {origin:?} cannot name the log's key; it must be like signer.example/requests, without spaces and +")]

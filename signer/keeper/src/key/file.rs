@@ -73,6 +73,8 @@ pub(super) struct KeyFile {
     pub(super) algorithm: String,
     pub(super) constructions: Vec<Construction>,
     pub(super) created: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) retires: Option<String>,
     pub(super) origin: Origin,
     pub(super) public_key: String,
     pub(super) sealed: String,
@@ -159,16 +161,19 @@ impl Sealed for KeyFile {
 
     fn public(&self) -> Vec<u8> {
         let constructions: Vec<&str> = self.constructions.iter().map(|c| c.name()).collect();
-        seal::canonical(&[
-            ("format", &self.format),
+        let (version, constructions) = (self.version.to_string(), constructions.join(","));
+        let mut fields = vec![
+            ("format", self.format.as_str()),
             ("name", self.name.as_str()),
-            ("version", &self.version.to_string()),
+            ("version", &version),
             ("algorithm", &self.algorithm),
-            ("constructions", &constructions.join(",")),
+            ("constructions", &constructions),
             ("created", &self.created),
             ("origin", self.origin.name()),
             ("public_key", &self.public_key),
-        ])
+        ];
+        fields.extend(self.retires.iter().map(|end| ("retires", end.as_str())));
+        seal::canonical(&fields)
     }
 
     fn sealed(&self) -> &str {
@@ -189,6 +194,7 @@ impl KeyFile {
             public_key: decoded(&self.public_key)?,
             constructions: self.constructions.clone(),
             created: seconds(&self.created)?,
+            retires: self.retires.as_deref().map(|end| seconds(end).ok_or(())).transpose().ok()?,
             state: KeyState::Locked,
         })
     }

@@ -141,24 +141,38 @@ impl Keyring {
             }
             // Before the key, so that a key that is there has the certificate that was given with it.
             free_path(&self.dir, &name)?;
-            durable::write_atomic(&self.certificate_path(&name), certificate, 0o600)?;
+            durable::write_atomic(&self.certificate_path(&name, 1), certificate, 0o600)?;
         }
         self.add(name, constructions, Origin::Imported, seed.secret(), created)
     }
 
     fn add(&self, name: KeyName, constructions: &[Construction], origin: Origin, seed: &Secret, now: u64) -> Result<PublicPart, KeyError> {
         purpose::check(constructions)?;
-        let path = free_path(&self.dir, &name)?;
+        free_path(&self.dir, &name)?;
+        self.write_version(name, 1, constructions, origin, seed, now)
+    }
+
+    pub(super) fn write_version(
+        &self,
+        name: KeyName,
+        version: u32,
+        constructions: &[Construction],
+        origin: Origin,
+        seed: &Secret,
+        now: u64,
+    ) -> Result<PublicPart, KeyError> {
+        let path = version_path(&self.dir, &name, version);
         let mut constructions = constructions.to_vec();
         constructions.sort_unstable();
         constructions.dedup();
         let file = KeyFile {
             format: KeyFile::FORMAT.to_owned(),
             name,
-            version: 1,
+            version,
             algorithm: ED25519.to_owned(),
             constructions,
             created: file::time_text(now),
+            retires: None,
             origin,
             public_key: file::encoded(&public_of(seed)),
             sealed: String::new(),
@@ -215,24 +229,34 @@ impl Keyring {
             let description = described(&path, &file)?.description;
             let changed = || KeyError::Changed { path: path.clone() };
             let seed = opened(file.open(&self.master), changed)?;
-            let certificate = certificate_digest(&self.dir, &description.name);
+            let certificate = certificate_digest(&self.dir, &description.name, description.version);
             keys.push(OpenKey::new(description, &seed)?.ok_or_else(changed)?.certified(certificate));
         }
         Ok(OpenKeys::new(keys))
     }
 
-    /// Opens one signing key.
+    /// Opens the newest version of one signing key.
     ///
     /// # Errors
     /// [`KeyError::Unknown`] when there is none of this name, [`KeyError::Changed`] when its file is not as it was written.
     pub(super) fn open_key(&self, name: &KeyName) -> Result<OpenKey, KeyError> {
-        let path = self.dir.join(format!("{name}.toml"));
-        find(&self.dir, name)?;
+        let path = version_path(&self.dir, name, find(&self.dir, name)?.description.version);
         let file: KeyFile = file::read(&path)?;
         let description = described(&path, &file)?.description;
         let changed = || KeyError::Changed { path: path.clone() };
         let seed = opened(file.open(&self.master), changed)?;
         OpenKey::new(description, &seed)?.ok_or_else(changed)
+    }
+
+    /// Sets from when on a version signs nothing.
+    pub(super) fn set_end(&self, name: &KeyName, version: u32, end: u64) -> Result<PublicPart, KeyError> {
+        let path = version_path(&self.dir, name, version);
+        let mut file: KeyFile = file::read(&path)?;
+        described(&path, &file)?;
+        let seed = opened(file.open(&self.master), || KeyError::Changed { path: path.clone() })?;
+        file.retires = Some(file::time_text(end));
+        durable::write_atomic(&path, file.seal(&self.master, &seed)?.to_text().as_bytes(), 0o600)?;
+        public_part(&path)
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -253,16 +277,18 @@ impl Keyring {
     }
 }
 
-/// All signing keys, by name, without a passphrase.
+/// All versions of all signing keys, by name, without a passphrase.
 ///
 /// # Errors
 /// [`KeyError`] when the directory or a file in it is not as it should be.
 pub fn list(dir: &Path) -> Result<Vec<PublicPart>, KeyError> {
     existing(dir)?;
-    key_paths(dir)?.iter().map(|path| public_part(path)).collect()
+    let mut parts = key_paths(dir)?.iter().map(|path| public_part(path)).collect::<Result<Vec<_>, _>>()?;
+    parts.sort_by(|a, b| (&a.description.name, a.description.version).cmp(&(&b.description.name, b.description.version)));
+    Ok(parts)
 }
 
-/// One signing key, without a passphrase.
+/// The newest version of one signing key, without a passphrase.
 ///
 /// # Errors
 /// [`KeyError::Unknown`] when there is none of this name.
@@ -272,7 +298,7 @@ pub fn find(dir: &Path, name: &KeyName) -> Result<PublicPart, KeyError> {
         let nearest = nearest(name.as_str(), all.iter().map(|p| p.description.name.as_str())).map(str::to_owned);
         KeyError::Unknown { name: name.clone(), nearest }
     };
-    all.iter().find(|p| p.description.name == *name).cloned().ok_or_else(unknown)
+    all.iter().rfind(|p| p.description.name == *name).cloned().ok_or_else(unknown)
 }
 
 /// The log's verification key, without a passphrase.
@@ -296,7 +322,7 @@ fn public_part(path: &Path) -> Result<PublicPart, KeyError> {
 
 fn described(path: &Path, file: &KeyFile) -> Result<PublicPart, KeyError> {
     let description = file.description().filter(|_| file.algorithm == ED25519).ok_or_else(|| bad_values(path))?;
-    if path.file_stem().is_some_and(|stem| stem == description.name.as_str()) {
+    if path.file_name() == version_path(Path::new(""), &description.name, description.version).file_name() {
         Ok(PublicPart { description, origin: file.origin })
     } else {
         Err(KeyError::Renamed { path: path.to_owned() })
@@ -335,6 +361,11 @@ fn free_path(dir: &Path, name: &KeyName) -> Result<PathBuf, KeyError> {
     }
     let path = dir.join(format!("{name}.toml"));
     if path.exists() { Err(KeyError::Exists { name: name.clone() }) } else { Ok(path) }
+}
+
+/// `NAME.toml` for the first version, `NAME.v2.toml` for the second. No name has a dot in it.
+fn version_path(dir: &Path, name: &KeyName, version: u32) -> PathBuf {
+    dir.join(if version == 1 { format!("{name}.toml") } else { format!("{name}.v{version}.toml") })
 }
 
 fn key_paths(dir: &Path) -> Result<Vec<PathBuf>, KeyError> {

@@ -11,6 +11,7 @@ mod keyring;
 mod locked;
 mod open;
 pub mod purpose;
+mod rotate;
 mod seal;
 mod sign;
 
@@ -22,6 +23,7 @@ pub use import::{ImportError, ImportedSeed};
 pub use keyring::{Keyring, PublicPart, find, list, log_verifier_key};
 pub use locked::LockError;
 pub use open::{LogKey, OpenKey, OpenKeys};
+pub use rotate::find_version;
 pub use seal::SealError;
 pub use sign::{Made, SignError, sign};
 

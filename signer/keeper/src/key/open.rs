@@ -15,7 +15,8 @@ const SIGN_TWICE_MAX: usize = 64 * 1024;
 
 /// The open signing keys.
 pub struct OpenKeys {
-    keys: BTreeMap<KeyName, OpenKey>,
+    /// By name and version.
+    keys: BTreeMap<(KeyName, u32), OpenKey>,
 }
 
 /// An open signing key.
@@ -33,25 +34,28 @@ pub(super) struct SelfCheckFailed;
 
 impl OpenKeys {
     pub(super) fn new(keys: Vec<OpenKey>) -> Self {
-        Self { keys: keys.into_iter().map(|key| (key.description.name.clone(), key)).collect() }
+        Self { keys: keys.into_iter().map(|key| ((key.description.name.clone(), key.description.version), key)).collect() }
     }
 
-    /// The key of this name.
+    /// This version of the key of this name.
     #[must_use]
-    pub fn get(&self, name: &KeyName) -> Option<&OpenKey> {
-        self.keys.get(name)
+    pub fn get(&self, name: &KeyName, version: u32) -> Option<&OpenKey> {
+        self.keys.get(&(name.clone(), version))
     }
 
-    /// What a decision needs to know of the key of this name.
+    /// What a decision at this time, in seconds since 1970, needs to know of the key of this name: of its oldest version that is not
+    /// retired, or of its newest when all are.
     #[must_use]
-    pub fn facts(&self, name: &KeyName) -> Option<KeyFacts<'_>> {
-        self.get(name).map(|key| KeyFacts { description: &key.description, id: &key.id })
+    pub fn facts(&self, name: &KeyName, now: u64) -> Option<KeyFacts<'_>> {
+        let versions = || self.keys.range((name.clone(), 0)..=(name.clone(), u32::MAX)).map(|(_, key)| key);
+        let key = versions().find(|key| !key.description.is_retired(now)).or_else(|| versions().next_back())?;
+        Some(KeyFacts { description: &key.description, id: &key.id })
     }
 
     /// SHA-256 of the OpenPGP certificates of those keys that have one.
     #[must_use]
-    pub fn certificates(&self) -> Vec<(KeyName, [u8; 32])> {
-        self.keys.iter().filter_map(|(name, key)| Some((name.clone(), key.certificate?))).collect()
+    pub fn certificates(&self) -> Vec<(KeyName, u32, [u8; 32])> {
+        self.keys.iter().filter_map(|((name, version), key)| Some((name.clone(), *version, key.certificate?))).collect()
     }
 
     /// What is public about all keys, by name.

@@ -39,7 +39,7 @@ pub fn sign(keys: &OpenKeys, recorded: Recorded<Prepared>) -> Result<Made, SignE
     let prepared = recorded.prepared();
     let permit = prepared.permit();
     let not_open = || SignError::NotOpen { name: prepared.request().key.clone(), version: permit.key_version() };
-    let key = keys.get(&prepared.request().key).filter(|k| k.description().version == permit.key_version()).ok_or_else(not_open)?;
+    let key = keys.get(&prepared.request().key, permit.key_version()).ok_or_else(not_open)?;
     let signature = key.sign_bytes(prepared.tbs()).map_err(|_| SignError::SelfCheck)?;
     let second = prepared.second(&signature).map(|bytes| key.sign_bytes(&bytes)).transpose().map_err(|_| SignError::SelfCheck)?;
     Ok(Made { framed: prepared.frame(&signature, second.as_ref()), key_version: permit.key_version(), tbs_sha256: *prepared.tbs_sha256() })

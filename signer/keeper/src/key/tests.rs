@@ -52,15 +52,15 @@ fn what_was_made_is_there_after_reopening_and_signs() {
     drop(keyring);
 
     let keys = reopen(&dir).unwrap().open_keys().unwrap();
-    let key = keys.get(&name("release")).unwrap();
+    let key = keys.get(&name("release"), 1).unwrap();
     assert_eq!(*key.description(), chancery_channel::KeyDescription { state: KeyState::Open, ..made.description.clone() });
     for len in [0, 100, 70_000] {
         let message = vec![7; len];
         let signature = key.sign_bytes(&message).unwrap();
         chancery_formats::ed25519::verify(&made.description.public_key, &message, &signature).unwrap();
     }
-    assert_eq!(keys.facts(&name("release")).unwrap().id, key.key_id());
-    assert!(keys.get(&name("other")).is_none());
+    assert_eq!(keys.facts(&name("release"), NOW).unwrap().id, key.key_id());
+    assert!(keys.get(&name("other"), 1).is_none());
 }
 
 #[test]
@@ -129,7 +129,9 @@ fn a_key_file_in_which_any_field_was_changed_does_not_open() {
     ] {
         edit(&path, from, to);
         let error = reopen(&dir).unwrap().open_keys().err().unwrap();
-        assert!(matches!(error, KeyError::Changed { .. }), "{from} -> {to}: {error}");
+        // The file's name says the version too.
+        let told = matches!(error, KeyError::Changed { .. }) || (from.starts_with("version") && matches!(error, KeyError::Renamed { .. }));
+        assert!(told, "{from} -> {to}: {error}");
         std::fs::write(&path, &whole).unwrap();
     }
     assert!(reopen(&dir).unwrap().open_keys().is_ok());
@@ -226,6 +228,47 @@ fn an_imported_key_signs_and_says_that_it_was_imported() {
     let made = keyring.import(name("old"), &[Commit], &ImportedSeed::read(&file).unwrap(), None, NOW).unwrap();
     assert_eq!(made.origin, Origin::Imported);
     assert_eq!(crate::text::hex(&made.description.public_key), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
-    let signature = keyring.open_keys().unwrap().get(&name("old")).unwrap().sign_bytes(b"").unwrap();
+    let signature = keyring.open_keys().unwrap().get(&name("old"), 1).unwrap().sign_bytes(b"").unwrap();
     assert_eq!(crate::text::hex(&signature[..8]), "e5564300c360ac72");
+}
+
+#[test]
+fn a_rotated_key_signs_with_the_old_version_until_its_end_and_then_with_the_new_one() {
+    let (dir, keyring) = keyring();
+    let first = keyring.new_key(name("release"), &[Commit, Summary], NOW).unwrap().description;
+    keyring.new_key(name("release-2"), &[Sshsig], NOW).unwrap();
+    let second = keyring.rotate(&name("release"), NOW + 100, NOW + 10).unwrap().description;
+    assert_eq!((second.version, second.retires, &second.constructions), (2, None, &first.constructions));
+    assert_ne!(first.public_key, second.public_key);
+    let third = keyring.rotate(&name("release"), NOW + 200, NOW + 20).unwrap().description;
+    assert_eq!(third.version, 3);
+    drop(keyring);
+    let keyring = reopen(&dir).unwrap();
+    let keys = keyring.open_keys().unwrap();
+    for (now, version) in [(NOW, 1), (NOW + 99, 1), (NOW + 100, 2), (NOW + 199, 2), (NOW + 200, 3)] {
+        assert_eq!(keys.facts(&name("release"), now).unwrap().description.version, version, "{now}");
+    }
+    assert_eq!(keys.facts(&name("release-2"), NOW).unwrap().description.name, name("release-2"));
+    let listed: Vec<_> =
+        list(&keys_dir(&dir)).unwrap().into_iter().map(|p| (p.description.name.to_string(), p.description.version)).collect();
+    assert_eq!(listed, [("release", 1), ("release", 2), ("release", 3), ("release-2", 1)].map(|(n, v)| (n.to_owned(), v)));
+    assert_eq!(find(&keys_dir(&dir), &name("release")).unwrap().description.version, 3);
+
+    let end = keyring.retire(&name("release"), None, NOW + 300, NOW + 20).unwrap().description;
+    assert_eq!((end.version, end.retires), (3, Some(NOW + 300)));
+    assert!(matches!(keyring.retire(&name("release"), Some(1), NOW + 900, NOW + 100), Err(KeyError::Retired { version: 1, .. })));
+    assert!(matches!(keyring.retire(&name("release"), Some(9), NOW, NOW), Err(KeyError::NoVersion { version: 9, .. })));
+    let after = reopen(&dir).unwrap().open_keys().unwrap();
+    assert!(after.facts(&name("release"), NOW + 300).unwrap().description.is_retired(NOW + 300));
+}
+
+#[test]
+fn the_end_of_a_key_cannot_be_edited_away() {
+    let (dir, keyring) = keyring();
+    keyring.new_key(name("release"), &[Summary], NOW).unwrap();
+    keyring.retire(&name("release"), None, NOW, NOW).unwrap();
+    let path = keys_dir(&dir).join("release.toml");
+    let line = format!("retires = {}\n", value(&path, "retires"));
+    edit(&path, &line, "");
+    assert!(matches!(keyring.open_keys(), Err(KeyError::Changed { .. })));
 }

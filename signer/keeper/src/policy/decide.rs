@@ -33,13 +33,13 @@ pub struct KeyFacts<'a> {
     pub id: &'a [u8; 32],
 }
 
-/// Decides a request: permitted when one grant covers all of it and the key can do it. No rule of this version depends on the time,
-/// which is in milliseconds since 1970.
+/// Decides a request: permitted when one grant covers all of it and the key can do it. Of all rules, only the end of
+/// the key depends on the time, which is in milliseconds since 1970.
 ///
 /// # Errors
 /// [`Denial`] names the nearest miss, and keeps the request so that it can be recorded. Sending the same again gives the same.
 pub fn decide(policy: &Policy, checked: Checked, key: Option<KeyFacts<'_>>, now_ms: u64) -> Result<Permit, Denial> {
-    match permission(policy, &checked, key) {
+    match permission(policy, &checked, key, now_ms / 1000) {
         Ok(Allowed { grant, key_version, key_id, key_created, public_key }) => {
             let (decided, policy_digest) = (now_ms / 1000, policy.digest());
             Ok(Permit { checked, grant, key_version, key_id, key_created, public_key, decided, policy_digest })
@@ -60,12 +60,12 @@ struct Allowed {
     public_key: [u8; 32],
 }
 
-fn permission<'a>(policy: &'a Policy, checked: &'a Checked, key: Option<KeyFacts<'a>>) -> Result<Allowed, Miss<'a>> {
+fn permission<'a>(policy: &'a Policy, checked: &'a Checked, key: Option<KeyFacts<'a>>, now: u64) -> Result<Allowed, Miss<'a>> {
     let mut nearest = Miss::Grant;
     for (grant, rule) in policy.grants().iter().enumerate() {
         match try_grant(rule, checked) {
             Ok(()) => {
-                let key = usable(checked.request(), key)?;
+                let key = usable(checked.request(), key, now)?;
                 let KeyDescription { version, created, public_key, .. } = *key.description;
                 return Ok(Allowed { grant, key_version: version, key_id: *key.id, key_created: created, public_key });
             }
@@ -123,10 +123,13 @@ fn names<'a>(grant: &'a Grant, facts: &'a Facts) -> Result<(), Miss<'a>> {
     }
 }
 
-fn usable<'a>(request: &SignRequest, key: Option<KeyFacts<'a>>) -> Result<KeyFacts<'a>, Miss<'a>> {
+fn usable<'a>(request: &SignRequest, key: Option<KeyFacts<'a>>, now: u64) -> Result<KeyFacts<'a>, Miss<'a>> {
     let key = key.ok_or(Miss::KeyUnknown)?;
     if !key.description.constructions.contains(&request.construction) {
         return Err(Miss::Purpose(key.description));
+    }
+    if key.description.is_retired(now) {
+        return Err(Miss::KeyRetired(key.description));
     }
     match key.description.state {
         KeyState::Open => Ok(key),

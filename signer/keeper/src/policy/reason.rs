@@ -33,6 +33,8 @@ pub enum Reason {
     ConstructionNotForKey,
     /// A grant allows it, but the key is sealed.
     KeyLocked,
+    /// A grant allows it, but the time of all versions of the key is over.
+    KeyRetired,
 }
 
 impl Reason {
@@ -52,6 +54,7 @@ impl Reason {
             Self::KeyUnknown => "key-unknown",
             Self::ConstructionNotForKey => "construction-not-for-key",
             Self::KeyLocked => "key-locked",
+            Self::KeyRetired => "key-retired",
         }
     }
 
@@ -77,6 +80,7 @@ pub(super) enum Miss<'a> {
     KeyUnknown,
     Purpose(&'a KeyDescription),
     KeyLocked,
+    KeyRetired(&'a KeyDescription),
 }
 
 impl Miss<'_> {
@@ -94,6 +98,7 @@ impl Miss<'_> {
             Self::KeyUnknown => Reason::KeyUnknown,
             Self::Purpose(_) => Reason::ConstructionNotForKey,
             Self::KeyLocked => Reason::KeyLocked,
+            Self::KeyRetired(_) => Reason::KeyRetired,
         }
     }
 
@@ -145,6 +150,12 @@ impl Miss<'_> {
             Self::Purpose(description) => {
                 let made_for: Vec<&str> = description.constructions.iter().map(|c| c.name()).collect();
                 format!("key {key} was made for {}, for good, not for {construction}; use another key", made_for.join(" and "))
+            }
+            Self::KeyRetired(description) => {
+                let (version, end) = (description.version, crate::key::time_text(description.retires.unwrap_or_default()));
+                format!(
+                    "version {version} of key {key}, its newest, was retired on {end}; ask the operator of the key host for a new version"
+                )
             }
             Self::KeyLocked => format!("key {key} is sealed; ask the operator of the key host to open it, then send the same again"),
         }

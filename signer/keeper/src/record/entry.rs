@@ -120,7 +120,8 @@ pub(super) fn start(facts: &StartFacts, time: u64) -> Result<Vec<NewEntry>, Entr
     let values: [(&str, &[u8]); 2] = [("dropped-bytes", dropped.as_bytes()), ("version", env!("CARGO_PKG_VERSION").as_bytes())];
     let mut entries = vec![event(begin, &values, &mut salts)?, policy(facts.policy, "in-force", time)?];
     for key in &facts.keys {
-        let certificate = facts.certificates.iter().find(|(name, _)| *name == key.name).map(|(_, digest)| digest);
+        let certificate =
+            facts.certificates.iter().find(|(name, version, _)| *name == key.name && *version == key.version).map(|(.., digest)| digest);
         entries.push(key_entry(key, certificate, facts.policy, time, &mut salts)?);
     }
     Ok(entries)
@@ -150,6 +151,8 @@ fn key_entry(
     let (made_for, certificate) = (made_for.join(","), certificate.map(|digest| Hex(digest).to_string()));
     let mut values = vec![("constructions", made_for.as_bytes()), ("key", key.name.as_str().as_bytes())];
     values.extend(certificate.iter().map(|digest| ("openpgp-certificate", digest.as_bytes())));
+    let retires = key.retires.map(crate::key::time_text);
+    values.extend(retires.iter().map(|end| ("retires", end.as_bytes())));
     event(leaf, &values, salts)
 }
 
@@ -178,6 +181,13 @@ fn rotation(reason: &str, bound_to: &[u8], details: &[(&str, &[u8])], time: u64)
     leaf.reason = Some(Token::new(reason)?);
     leaf.tbs = Some(Sha256::digest(bound_to).into());
     event(leaf, details, &mut EntryMaker::salts(1)?)
+}
+
+/// That the log came out of a backup, and was accepted against a checkpoint of so many entries that others held.
+pub(super) fn restored(size: u64, time: u64) -> Result<NewEntry, EntryError> {
+    let mut leaf = Leaf::event(Token::RESTORE, Decision::None, time);
+    leaf.reason = Some(Token::new("accepted")?);
+    event(leaf, &[("checkpoint-size", size.to_string().as_bytes())], &mut EntryMaker::salts(1)?)
 }
 
 /// That the run ends in order.

@@ -17,7 +17,7 @@ pub struct StartFacts {
     /// The keys that are open.
     pub keys: Vec<KeyDescription>,
     /// SHA-256 of the OpenPGP certificates of those that have one.
-    pub certificates: Vec<(KeyName, [u8; 32])>,
+    pub certificates: Vec<(KeyName, u32, [u8; 32])>,
     /// Bytes of a torn record that recovery dropped.
     pub dropped_bytes: u64,
 }
@@ -113,6 +113,20 @@ impl Recorder {
         self.append(&[entry], true).map(drop)
     }
 
+    /// Records that the log came out of a backup and was accepted, and closes it. The checkpoint that others held has so many entries.
+    ///
+    /// # Errors
+    /// Why it could not be recorded.
+    pub fn accept(mut self, size: u64, now_ms: u64) -> Result<(), String> {
+        let (time, _) = self.maker.time(now_ms);
+        let entry = entry::restored(size, time).map_err(|e| chain(&e))?;
+        self.append(&[entry], false)?;
+        match self.state {
+            State::Open(log) => log.close().map_err(|e| chain(&e)),
+            State::Closed(why) => Err(why),
+        }
+    }
+
     /// Records that the run ends in order, and closes the log.
     pub fn end(&mut self, now_ms: u64) {
         let (time, _) = self.maker.time(now_ms);
@@ -176,6 +190,10 @@ impl Recorder {
                 let outcome = Outcome::Refuse(Box::new(Turned::reused(request)));
                 Pending { call, arrival: pending.arrival, outcome }
             }
+            Some(k) if k.refused.is_none() && other_version(k, &pending) => {
+                let message = "this request was recorded for a version of the key that does not sign any more; choose a new request id";
+                return Plan::Unrecorded { call, refusal: unrecorded(RefusalKind::Denied, "key-retired", message.to_owned()) };
+            }
             // What was permitted before is signed again only if it is permitted still; what was refused stays refused.
             Some(k) if k.refused.is_some() || matches!(pending.outcome, Outcome::Sign(_)) => {
                 return Plan::Again { index: k.index, refused: k.refused.clone(), time: k.time, pending };
@@ -183,9 +201,9 @@ impl Recorder {
             _ if draft.is_full() => pending.unwitnessed(),
             _ => pending,
         };
-        let (id, refused, time) = match &pending.outcome {
-            Outcome::Sign(prepared) => (prepared.request().request_id, None, prepared.own_time()),
-            Outcome::Refuse(turned) => (turned.request.request_id, Some(turned.reason.to_owned()), None),
+        let (id, refused, time, key_version) = match &pending.outcome {
+            Outcome::Sign(prepared) => (prepared.request().request_id, None, prepared.own_time(), Some(prepared.permit().key_version())),
+            Outcome::Refuse(turned) => (turned.request.request_id, Some(turned.reason.to_owned()), None, None),
             Outcome::Fault(_) => return Plan::Unrecorded { call, refusal: unrecorded(RefusalKind::Internal, "fault", String::new()) },
         };
         let made = draft.add(|time, salts| match &pending.outcome {
@@ -195,7 +213,7 @@ impl Recorder {
         });
         match made {
             Ok(place) => {
-                self.remembered.insert(id, Known { index: draft.index(place), fingerprint, refused, time });
+                self.remembered.insert(id, Known { index: draft.index(place), fingerprint, refused, key_version, time });
                 Plan::New { place, pending }
             }
             Err(error) => Plan::Unrecorded { call, refusal: unavailable(&chain(&error)) },
@@ -305,13 +323,17 @@ fn fingerprint(request: &SignRequest) -> Option<[u8; 32]> {
     Some(Sha256::digest(&bytes).into())
 }
 
+fn other_version(known: &Known, pending: &Pending) -> bool {
+    matches!(&pending.outcome, Outcome::Sign(prepared) if known.key_version != Some(prepared.permit().key_version()))
+}
+
 fn known(leaf: &Leaf, index: u64, details: Option<&[u8]>) -> Option<Known> {
     let details = Details::decode(details?).ok()?;
     let fingerprint = details.field("request")?.value()?.try_into().ok()?;
     let refused =
         (leaf.decision == chancery_reqlog::Decision::Deny).then(|| leaf.reason.as_ref().map_or_else(String::new, ToString::to_string));
     let time = details.field("time").and_then(|f| std::str::from_utf8(f.value()?).ok()?.parse().ok());
-    Some(Known { index, fingerprint, refused, time })
+    Some(Known { index, fingerprint, refused, key_version: leaf.key_version, time })
 }
 
 fn unavailable(why: &str) -> Refusal {

@@ -13,6 +13,8 @@ pub(super) struct Known {
     pub(super) fingerprint: [u8; 32],
     /// The reason of a refusal; `None` when it was permitted.
     pub(super) refused: Option<String>,
+    /// The version of the key that was to sign; a retry is not signed by another.
+    pub(super) key_version: Option<u32>,
     /// The time that its signature says, in seconds since 1970, where that is the keeper's choice: a retry says the same.
     pub(super) time: Option<u64>,
 }
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     fn known(index: u64) -> Known {
-        Known { index, fingerprint: [0; 32], refused: None, time: None }
+        Known { index, fingerprint: [0; 32], refused: None, key_version: None, time: None }
     }
 
     #[test]

@@ -60,6 +60,7 @@ fn decided(policy: &str, id: u8, n: u8) -> Pending {
         public_key: SigningKey::from_bytes(&[3; 32]).verifying_key().to_bytes(),
         constructions: purpose::named("sshsig").unwrap(),
         created: 0,
+        retires: None,
         state: KeyState::Open,
     };
     let facts = KeyFacts { description: &key, id: &[5; 32] };

@@ -41,7 +41,7 @@ impl Judge {
             Ok(checked) => checked,
             Err(unfit) => return Outcome::Refuse(Box::new(Turned::unfit(*unfit))),
         };
-        let facts = self.keys.facts(&checked.request().key);
+        let facts = self.keys.facts(&checked.request().key, now_ms.div_euclid(1000));
         let policy = self.policy();
         match policy::decide(&policy, checked, facts, now_ms) {
             Ok(permit) => match prepare(permit) {

@@ -87,7 +87,7 @@ impl Ask {
 }
 
 fn key(name: &str, constructions: Vec<Construction>, state: KeyState) -> KeyDescription {
-    KeyDescription { name: KeyName::new(name).unwrap(), version: 3, public_key: [1; 32], constructions, created: 0, state }
+    KeyDescription { name: KeyName::new(name).unwrap(), version: 3, public_key: [1; 32], constructions, created: 0, retires: None, state }
 }
 
 fn policy() -> Policy {

@@ -1,0 +1,54 @@
+//! Backups: what a key host is, in one file that is sealed to recipients who keep their identities elsewhere.
+//!
+//! A backup is a tar archive in the age format. Keys are in it as they lie on the disk: sealed under the passphrase, which is not in it.
+
+mod error;
+mod make;
+mod names;
+mod restore;
+mod share;
+
+pub use error::BackupError;
+pub use make::{Made, Plan, make};
+pub use restore::{Opener, Restored, restore};
+pub use share::{Split, SplitIdentity};
+
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+const FORMAT: &str = "chancery-backup/v1";
+/// The first file of an archive.
+const MANIFEST: &str = "backup.toml";
+
+/// What a backup says about itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: String,
+    /// When it was made, in RFC 3339.
+    created: String,
+    /// Name of the request log.
+    origin: String,
+    /// Whether the log's entries are in it.
+    with_log: bool,
+    /// The newest checkpoint that was published then.
+    checkpoint: String,
+}
+
+/// What a restored key host expects where.
+fn check_places(config: &crate::config::Config, dir: &Path) -> Result<(), BackupError> {
+    let places = [("keys", &config.keys, "keys"), ("log", &config.log, "log"), ("policy", &config.policy, "policy.toml")];
+    for (what, path, usual) in places {
+        if *path != dir.join(usual) {
+            return Err(BackupError::Elsewhere { what, path: path.clone(), usual: usual.into() });
+        }
+    }
+    Ok(())
+}
+
+fn io_error<'a>(step: &'static str, path: &'a Path) -> impl Fn(std::io::Error) -> BackupError + 'a {
+    move |source| BackupError::Io { step, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests;
