@@ -1,6 +1,7 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
-# CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium.
+# CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium,
+# systemd-analyze, systemd-sysusers, systemd-tmpfiles, systemd-socket-activate, nft.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
 
 # name : what shows that it is there : packages
@@ -19,6 +20,11 @@ npm:npm:nodejs npm
 chromium:chromedriver:chromium chromium-driver
 signify:signify-openbsd:signify-openbsd
 coreutils:sha256sum:coreutils
+systemd-analyze:systemd-analyze:systemd
+systemd-sysusers:systemd-sysusers:systemd
+systemd-tmpfiles:systemd-tmpfiles:systemd
+systemd-socket-activate:systemd-socket-activate:systemd
+nft:/usr/sbin/nft:nftables
 go:go:golang-go
 go:/usr/share/gocode/src/golang.org/x/mod:golang-golang-x-mod-dev
 glib:/usr/lib/python3/dist-packages/gi:python3-gi gir1.2-glib-2.0

@@ -20,6 +20,7 @@ mod bad_input;
 mod console;
 mod cosign;
 mod crash;
+mod deploy;
 mod docs;
 #[path = "../../crates/formats/tests/peers/helpers.rs"]
 #[allow(dead_code, reason = "each test program uses some of them")]

@@ -2,7 +2,7 @@
 
 use crate::admin::{self, AdminError, NewHost, Request, Role};
 use crate::keeper::{self, KeeperError};
-use crate::serve::{ServeError, serve};
+use crate::serve::{KeeperAt, ServeError, serve};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ enum Command {
     #[command(
         after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass\n\nPrints `chanceryd ready on ADDRESS` once requests are taken. SIGTERM drains."
     )]
-    Serve(Unlock),
+    Serve(Serve),
     /// Make and list keys (a command of chancery-keeper).
     #[command(disable_help_flag = true)]
     Key(Handed),
@@ -67,6 +67,15 @@ struct Init {
     /// Name of the request log, like a URL without scheme; it cannot be changed later.
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<String>,
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Use the keeper that its own service runs behind this socket, instead of starting one.
+    #[arg(long, value_name = "SOCKET", conflicts_with_all = ["passphrase_file", "passphrase_fd", "keeper"])]
+    keeper_socket: Option<PathBuf>,
     #[command(flatten)]
     unlock: Unlock,
 }
@@ -134,15 +143,15 @@ impl CliError {
     /// 1 for what failed, 2 for what has to be configured otherwise, 4 for a log that misbehaves.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let keeper = match self {
+        let code = match self {
             Self::Admin(AdminError::Config(_) | AdminError::Name { .. } | AdminError::Exists { .. })
             | Self::Serve(ServeError::Config(_) | ServeError::Tls(_)) => return 2,
-            Self::Serve(ServeError::NotReady { status, .. } | ServeError::KeeperEnded(status)) => status,
-            Self::Admin(AdminError::Keeper(KeeperError::Failed { status, .. })) => status,
+            Self::Serve(ServeError::NotReady { status, .. } | ServeError::KeeperEnded(status)) => status.code(),
+            Self::Admin(AdminError::Keeper(KeeperError::Failed { status, .. })) => status.code(),
             _ => return 1,
         };
         // What the keeper found out about its own configuration, or about the log, is so for us as well.
-        match keeper.code() {
+        match code {
             Some(2) => 2,
             Some(4) => 4,
             _ => 1,
@@ -201,9 +210,10 @@ impl Cli {
                     made.profile.display()
                 ))
             }
-            Command::Serve(unlock) => {
+            Command::Serve(options) => {
+                let keeper = options.keeper_socket.as_deref().map_or(KeeperAt::Program(&program), KeeperAt::Socket);
                 let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-                Ok(runtime.block_on(serve(&self.dir, &program, &unlock))?)
+                Ok(runtime.block_on(serve(&self.dir, keeper, &options.unlock))?)
             }
             Command::Key(handed) => Err(hand_over(&program, "key", &self.dir, self.json, handed).into()),
             Command::Policy(handed) => Err(hand_over(&program, "policy", &self.dir, self.json, handed).into()),

@@ -12,6 +12,7 @@ pub mod health;
 pub mod identity;
 pub mod keeper;
 pub mod link;
+pub mod notify;
 pub mod serve;
 pub mod server;
 pub mod services;

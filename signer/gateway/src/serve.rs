@@ -2,8 +2,9 @@
 
 use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
-use crate::keeper::{Keeper, KeeperError};
+use crate::keeper::{Ended, Keeper, KeeperError};
 use crate::link::{GreetingError, KeeperState, Link};
+use crate::notify;
 use crate::server::Server;
 use crate::tls::{self, TlsError};
 use crate::witness::Witnesses;
@@ -11,7 +12,6 @@ use chancery_channel::Ready;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::ExitStatus;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -36,7 +36,7 @@ pub enum ServeError {
     #[error("not started; the keeper ended with {status}")]
     NotReady {
         /// How it ended.
-        status: ExitStatus,
+        status: Ended,
         /// What was seen of it.
         #[source]
         source: GreetingError,
@@ -60,7 +60,16 @@ pub enum ServeError {
     #[error(
         "the keeper ended with {0}; its message is above. Start again: whatever was acknowledged is recorded, and clients send the rest again"
     )]
-    KeeperEnded(ExitStatus),
+    KeeperEnded(Ended),
+}
+
+/// Where the keeper comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum KeeperAt<'a> {
+    /// Its program, which is started as a child.
+    Program(&'a Path),
+    /// The socket of its own service.
+    Socket(&'a Path),
 }
 
 /// Why service ends.
@@ -73,7 +82,7 @@ enum End {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), ServeError> {
+pub async fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock) -> Result<(), ServeError> {
     let config = Gateway::read(dir)?;
     let limits = &config.limits;
     let tls = tls::server(&config.server_certificate, &config.server_key, &config.client_ca)?;
@@ -81,7 +90,10 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
     let socket = reserve(config.listen)?;
     make_room_for(limits.connections);
-    let (keeper, channel) = Keeper::start(program, dir, unlock)?;
+    let (keeper, channel) = match keeper {
+        KeeperAt::Program(program) => Keeper::start(program, dir, unlock)?,
+        KeeperAt::Socket(path) => Keeper::connect(path).await?,
+    };
     let opened = tokio::select! {
         opened = Link::open(channel) => opened,
         name = signals.next() => {
@@ -100,13 +112,16 @@ pub async fn serve(dir: &Path, program: &Path, unlock: &Unlock) -> Result<(), Se
     let server = start(listener, tls, &link, &ready, &config).await;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
     announce(address).map_err(ServeError::Process)?;
+    let watchdog = notify::watchdog(link.keeper());
 
     let end = until_told(&mut signals, &link).await;
+    notify::tell("STOPPING=1\nSTATUS=requests under way go on, new ones are refused");
     drop(witnesses);
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
     link.hang_up();
     let status = keeper.end(limits.drain_timeout).await?;
+    drop(watchdog);
     tracing::info!(%status, "the keeper ended");
     drained.map_err(ServeError::Transport)?;
     match end {
@@ -147,7 +162,9 @@ fn make_room_for(connections: u32) {
 fn announce(address: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "chanceryd ready on {address}")?;
-    out.flush()
+    out.flush()?;
+    notify::tell(&format!("READY=1\nSTATUS=taking requests on {address}"));
+    Ok(())
 }
 
 async fn until_told(signals: &mut Signals, link: &Link) -> End {
