@@ -27,10 +27,10 @@ pub fn watchdog(mut keeper: watch::Receiver<KeeperState>) -> Option<JoinHandle<(
         return None;
     }
     Some(tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(period);
         loop {
-            tell("WATCHDOG=1");
             tokio::select! {
-                () = tokio::time::sleep(period) => {}
+                _ = ticks.tick() => tell("WATCHDOG=1"),
                 _ = keeper.wait_for(|state| *state == KeeperState::Gone) => return,
             }
         }
