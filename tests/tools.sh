@@ -1,7 +1,8 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
 # CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium,
-# prometheus-client, jsonschema, ip, nft, age.
+# prometheus-client, jsonschema, ip, nft, age,
+# systemd-analyze, systemd-sysusers, systemd-tmpfiles, systemd-socket-activate.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
 # `netns` skips the test that lays a cable between two network name spaces, which takes the same.
 
@@ -26,6 +27,10 @@ signify:signify-openbsd:signify-openbsd
 coreutils:sha256sum:coreutils
 prometheus-client:/usr/lib/python3/dist-packages/prometheus_client:python3-prometheus-client
 jsonschema:/usr/lib/python3/dist-packages/jsonschema:python3-jsonschema
+systemd-analyze:systemd-analyze:systemd
+systemd-sysusers:systemd-sysusers:systemd
+systemd-tmpfiles:systemd-tmpfiles:systemd
+systemd-socket-activate:systemd-socket-activate:systemd
 go:go:golang-go
 go:/usr/share/gocode/src/golang.org/x/mod:golang-golang-x-mod-dev
 glib:/usr/lib/python3/dist-packages/gi:python3-gi gir1.2-glib-2.0

@@ -23,6 +23,7 @@ mod console;
 mod cosign;
 mod crash;
 mod custody;
+mod deploy;
 mod docs;
 #[path = "../../crates/formats/tests/peers/helpers.rs"]
 #[allow(dead_code, reason = "each test program uses some of them")]

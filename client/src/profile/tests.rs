@@ -68,8 +68,8 @@ fn a_private_key_that_others_can_read_is_refused() {
     let path = dir.path().join("web1.key");
     chancery_reqlog::durable::write_atomic(&path, b"key", 0o600).unwrap();
     assert_eq!(read_private_key(&path).unwrap(), "key");
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
-    assert!(matches!(read_private_key(&path), Err(KeyFileError::Mode { mode: 0o640, .. })));
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(matches!(read_private_key(&path), Err(KeyFileError::Mode { mode: 0o644, .. })));
     assert!(matches!(read_private_key(dir.path()), Err(KeyFileError::NotAFile { .. })));
 }
 

@@ -7,7 +7,7 @@ mod asked;
 
 use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
-use crate::keeper::{Keeper, KeeperError};
+use crate::keeper::{Ended, Keeper, KeeperError};
 use crate::link::{GreetingError, Link, LinkError};
 use crate::tls::{TlsError, Trust};
 use crate::wire;
@@ -19,7 +19,6 @@ use prost::Message as _;
 use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 use std::time::Duration;
 
 /// Content goes to the keeper in pieces of this size, in bytes.
@@ -41,7 +40,7 @@ pub enum AnswerError {
     #[error("nothing was answered; the keeper ended with {status}")]
     NotReady {
         /// How it ended.
-        status: ExitStatus,
+        status: Ended,
         /// What was seen of it.
         #[source]
         source: GreetingError,

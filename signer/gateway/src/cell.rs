@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 /// What looking up the name of a witness reads.
 const RESOLVER: [&str; 7] =
     ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/host.conf", "/etc/services", "/etc/ssl"];
-/// The plan of the gateway, for the process of its keeper. Where somebody has to be reached, `connect` says where.
+/// The plan of the gateway, with the process of its keeper, where that is a child. Where somebody has to be reached, `connect` says where.
 #[must_use]
-pub fn plan(config: &Gateway, keeper: u32) -> Plan {
+pub fn plan(config: &Gateway, keeper: Option<u32>) -> Plan {
     let asks = |witness: &Witness| witness.servers.iter().any(|server| server.url.is_some());
     let ports: Vec<u16> = config.dial.iter().filter_map(|relay| relay.rsplit(':').next()?.parse().ok()).collect();
     let connect = match config.witness.as_ref() {
@@ -24,7 +24,7 @@ pub fn plan(config: &Gateway, keeper: u32) -> Plan {
         read.extend(RESOLVER.map(PathBuf::from));
         read.extend(resolver_of_the_system());
     }
-    Plan { read, write: Vec::new(), network: Network::Serving(connect), child: Some(keeper) }
+    Plan { read, write: Vec::new(), network: Network::Serving(connect), child: keeper }
 }
 
 /// Where `/etc/resolv.conf` is kept by a service that writes it anew, the new file must be readable too.

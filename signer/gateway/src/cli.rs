@@ -3,7 +3,7 @@
 use crate::admin::{self, AdminError, NewHost, Request, Revoked, Role};
 use crate::answer::{AnswerError, Answered, answer};
 use crate::keeper::{self, KeeperError};
-use crate::serve::{ServeError, serve};
+use crate::serve::{KeeperAt, ServeError, serve};
 use chancery_cell::CellError;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
@@ -95,6 +95,9 @@ struct Serve {
     /// Dial this relay and take clients over it, besides those in signer.toml; may be given more than once.
     #[arg(long, value_name = "HOST:PORT", value_parser = crate::config::is_relay)]
     dial: Vec<String>,
+    /// Use the keeper that its own service runs behind this socket, instead of starting one.
+    #[arg(long, value_name = "SOCKET", conflicts_with_all = ["passphrase_file", "passphrase_fd", "keeper"])]
+    keeper_socket: Option<PathBuf>,
     #[command(flatten)]
     unlock: Unlock,
 }
@@ -195,17 +198,17 @@ impl CliError {
     /// 1 for what failed, 2 for what has to be configured otherwise, 4 for a log that misbehaves.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let keeper = match self {
+        let code = match self {
             Self::Admin(AdminError::Config(_) | AdminError::Name { .. } | AdminError::Exists { .. })
             | Self::Answer(AnswerError::Config(_) | AnswerError::Tls(_))
             | Self::Serve(ServeError::Config(_) | ServeError::Tls(_) | ServeError::Cell(CellError::Missing { .. })) => return 2,
             Self::Answer(AnswerError::NotReady { status, .. })
-            | Self::Serve(ServeError::NotReady { status, .. } | ServeError::KeeperEnded(status)) => status,
-            Self::Admin(AdminError::Keeper(KeeperError::Failed { status, .. })) => status,
+            | Self::Serve(ServeError::NotReady { status, .. } | ServeError::KeeperEnded(status)) => status.code(),
+            Self::Admin(AdminError::Keeper(KeeperError::Failed { status, .. })) => status.code(),
             _ => return 1,
         };
         // What the keeper found out about its own configuration, or about the log, is so for us as well.
-        match keeper.code() {
+        match code {
             Some(2) => 2,
             Some(4) => 4,
             _ => 1,
@@ -271,7 +274,10 @@ impl Cli {
                 answered(self.json, &made)
             }
             Command::Revoke(r) => revoke(&self.dir, self.json, r),
-            Command::Serve(Serve { dial, unlock }) => Ok(serve(&self.dir, &program, &unlock, &dial)?),
+            Command::Serve(Serve { dial, keeper_socket, unlock }) => {
+                let keeper = keeper_socket.as_deref().map_or(KeeperAt::Program(&program), KeeperAt::Socket);
+                Ok(serve(&self.dir, keeper, &unlock, &dial)?)
+            }
             Command::Key(handed) => Err(hand_over(&program, "key", &self.dir, self.json, handed).into()),
             Command::Policy(handed) => Err(hand_over(&program, "policy", &self.dir, self.json, handed).into()),
             Command::Log(handed) => Err(hand_over(&program, "log", &self.dir, self.json, handed).into()),

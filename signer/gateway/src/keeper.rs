@@ -3,6 +3,7 @@
 use crate::cli::Unlock;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -38,6 +39,15 @@ pub enum KeeperError {
     /// No socket pair.
     #[error("no channel to the keeper could be made")]
     Channel(#[source] io::Error),
+    /// The keeper's own service is not there.
+    #[error("nobody answers at {}; start chancery-keeper.socket, or leave out --keeper-socket", path.display())]
+    Connect {
+        /// Its socket.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The system does not say how it ended.
     #[error("the end of the keeper could not be waited for")]
     Wait(#[source] io::Error),
@@ -50,9 +60,36 @@ pub fn program(named: Option<&Path>) -> PathBuf {
     named.map(Path::to_owned).or_else(beside).unwrap_or_else(|| PROGRAM.into())
 }
 
-/// A running keeper.
+/// How a keeper ended; of one that another service runs only its silence is seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended(Option<ExitStatus>);
+
+impl Ended {
+    /// Its exit code, where it is known.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.0.and_then(|status| status.code())
+    }
+
+    /// Whether nothing is known to its discredit.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.0.is_none_or(|status| status.success())
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(status) => status.fmt(f),
+            None => f.write_str("a closed channel (its own journal says why)"),
+        }
+    }
+}
+
+/// A running keeper: a child of ours, or one that its own service runs.
 pub struct Keeper {
-    child: Child,
+    child: Option<Child>,
 }
 
 impl Keeper {
@@ -74,14 +111,27 @@ impl Keeper {
             command.process_group(0);
         }
         let child = command.spawn().map_err(|source| KeeperError::Start { program: program.to_owned(), source })?;
-        Ok((Self { child }, ours))
+        Ok((Self { child: Some(child) }, ours))
+    }
+
+    /// Connects to a keeper that its own service starts for each connection (`chancery-keeper.socket`). To be called before the gateway
+    /// enters its cell, in which it can make no such socket.
+    ///
+    /// # Errors
+    /// [`KeeperError::Connect`].
+    pub fn connect(path: &Path) -> Result<(Self, UnixStream), KeeperError> {
+        let connect = || {
+            let channel = UnixStream::connect(path)?;
+            channel.set_nonblocking(true).map(|()| channel)
+        };
+        Ok((Self { child: None }, connect().map_err(|source| KeeperError::Connect { path: path.to_owned(), source })?))
     }
 
     /// Waits for its end, which comes after its channel was closed; makes an end of it when that takes longer than `patience`.
     ///
     /// # Errors
     /// [`KeeperError::Wait`].
-    pub async fn end(mut self, patience: Duration) -> Result<ExitStatus, KeeperError> {
+    pub async fn end(mut self, patience: Duration) -> Result<Ended, KeeperError> {
         if let Ok(ended) = timeout(patience, self.wait()).await {
             return ended.map_err(KeeperError::Wait);
         }
@@ -89,11 +139,12 @@ impl Keeper {
         self.kill().map_err(KeeperError::Wait)
     }
 
-    async fn wait(&mut self) -> io::Result<ExitStatus> {
+    async fn wait(&mut self) -> io::Result<Ended> {
+        let Some(child) = &mut self.child else { return Ok(Ended(None)) };
         let mut ended = signal(SignalKind::child())?;
         loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
+            if let Some(status) = child.try_wait()? {
+                return Ok(Ended(Some(status)));
             }
             ended.recv().await;
         }
@@ -103,20 +154,21 @@ impl Keeper {
     ///
     /// # Errors
     /// What the system says.
-    pub fn kill(&mut self) -> io::Result<ExitStatus> {
-        self.child.kill()?;
-        self.child.wait()
+    pub fn kill(&mut self) -> io::Result<Ended> {
+        let Some(child) = &mut self.child else { return Ok(Ended(None)) };
+        child.kill()?;
+        child.wait().map(|status| Ended(Some(status)))
     }
 
-    /// The number of its process.
+    /// The number of its process, where it is a child of ours.
     #[must_use]
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Stops a keeper that does not read its channel yet.
     pub async fn stop(self, patience: Duration) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let pid = self.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
             tracing::warn!(%error, "the keeper could not be told to stop");
         }

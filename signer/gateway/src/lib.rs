@@ -15,6 +15,7 @@ pub mod identity;
 pub mod keeper;
 pub mod link;
 pub mod metrics;
+pub mod notify;
 pub mod reload;
 pub mod serve;
 pub mod server;

@@ -4,9 +4,10 @@ use crate::accept::{Doors, Relays};
 use crate::cell;
 use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
-use crate::keeper::{Keeper, KeeperError};
+use crate::keeper::{Ended, Keeper, KeeperError};
 use crate::link::{GreetingError, KeeperState, Link};
 use crate::metrics::{Exporter, Metrics, Scraped};
+use crate::notify::Notifier;
 use crate::reload::Reload;
 use crate::server::Server;
 use crate::tls::{TlsError, Trust};
@@ -17,7 +18,6 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
@@ -47,7 +47,7 @@ pub enum ServeError {
     #[error("not started; the keeper ended with {status}")]
     NotReady {
         /// How it ended.
-        status: ExitStatus,
+        status: Ended,
         /// What was seen of it.
         #[source]
         source: GreetingError,
@@ -80,7 +80,16 @@ pub enum ServeError {
     #[error(
         "the keeper ended with {0}; its message is above. Start again: whatever was acknowledged is recorded, and clients send the rest again"
     )]
-    KeeperEnded(ExitStatus),
+    KeeperEnded(Ended),
+}
+
+/// Where the keeper comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum KeeperAt<'a> {
+    /// Its program, which is started as a child.
+    Program(&'a Path),
+    /// The socket of its own service.
+    Socket(&'a Path),
 }
 
 /// Why service ends.
@@ -93,7 +102,7 @@ enum End {
 ///
 /// # Errors
 /// [`ServeError`].
-pub fn serve(dir: &Path, program: &Path, unlock: &Unlock, dial: &[String]) -> Result<(), ServeError> {
+pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String]) -> Result<(), ServeError> {
     let config = Gateway::read(dir)?.dial_too(dial)?;
     let trust = Arc::new(Trust::load(&config.tls_files())?);
     // Signals are heeded from here on. This runtime has no threads, which would stay outside the cell.
@@ -103,7 +112,11 @@ pub fn serve(dir: &Path, program: &Path, unlock: &Unlock, dial: &[String]) -> Re
     let socket = config.listen.map(reserve).transpose()?;
     let exporter = config.metrics.map(|at| Exporter::bind(at).map_err(|source| ServeError::Metrics { address: at, source })).transpose()?;
     make_room_for(config.limits.connections);
-    let (mut keeper, channel) = Keeper::start(program, dir, unlock)?;
+    let notifier = Notifier::open();
+    let (mut keeper, channel) = match keeper {
+        KeeperAt::Program(program) => Keeper::start(program, dir, unlock)?,
+        KeeperAt::Socket(path) => Keeper::connect(path)?,
+    };
     // Asked before the cell hides what a control group allows.
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cell = match chancery_cell::enter(&cell::plan(&config, keeper.id()), &config.sandbox) {
@@ -117,7 +130,7 @@ pub fn serve(dir: &Path, program: &Path, unlock: &Unlock, dial: &[String]) -> Re
     tracing::info!("cell: {cell}");
     let cell = Cell { layers: cell.layers(), missing: cell.missing() };
     let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build().map_err(ServeError::Process)?;
-    runtime.block_on(attend(&config, Opened { trust, signals, socket, exporter, keeper, channel, cell }))
+    runtime.block_on(attend(&config, Opened { trust, signals, socket, exporter, notifier, keeper, channel, cell }))
 }
 
 /// What was opened before the process entered its cell, and what it says of that.
@@ -126,13 +139,14 @@ struct Opened {
     signals: Signals,
     socket: Option<TcpSocket>,
     exporter: Option<Exporter>,
+    notifier: Arc<Notifier>,
     keeper: Keeper,
     channel: UnixStream,
     cell: Cell,
 }
 
 async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
-    let Opened { trust, mut signals, socket, exporter, keeper, channel, cell } = opened;
+    let Opened { trust, mut signals, socket, exporter, notifier, keeper, channel, cell } = opened;
     let limits = &config.limits;
     let channel = tokio::net::UnixStream::from_std(channel).map_err(ServeError::Process)?;
     let opened = tokio::select! {
@@ -155,14 +169,18 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
     let scraped = Scraped { metrics: Arc::clone(&metrics), trust: Arc::clone(&trust), link: link.clone() };
     let _exporting = exporter.map(|exporter| exporter.start(scraped)).transpose().map_err(ServeError::Process)?;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
-    announce(&ready_on).map_err(ServeError::Process)?;
+    announce(&ready_on, &notifier).map_err(ServeError::Process)?;
+    let watchdog = Notifier::watchdog(&notifier, link.keeper());
 
-    let end = until_told(&mut signals, &link, &Reload { running: config, trust: &trust, metrics: &metrics, link: &link }).await;
+    let reload = Reload { running: config, trust: &trust, metrics: &metrics, link: &link };
+    let end = until_told(&mut signals, &link, &reload, &notifier).await;
+    notifier.tell("STOPPING=1\nSTATUS=requests under way go on, new ones are refused");
     drop(witnesses);
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
     link.hang_up();
     let status = keeper.end(limits.drain_timeout).await?;
+    drop(watchdog);
     tracing::info!(%status, "the keeper ended");
     drained.map_err(ServeError::Transport)?;
     match end {
@@ -220,19 +238,23 @@ fn make_room_for(connections: u32) {
 }
 
 /// The one line on standard output that says where the key host is to be reached.
-fn announce(where_to: &str) -> io::Result<()> {
+fn announce(where_to: &str, notifier: &Notifier) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "chanceryd ready {where_to}")?;
-    out.flush()
+    out.flush()?;
+    notifier.tell(&format!("READY=1\nSTATUS=taking requests {where_to}"));
+    Ok(())
 }
 
-async fn until_told(signals: &mut Signals, link: &Link, reload: &Reload<'_>) -> End {
+async fn until_told(signals: &mut Signals, link: &Link, reload: &Reload<'_>, notifier: &Notifier) -> End {
     let mut keeper = link.keeper();
     loop {
         tokio::select! {
             told = signals.next() => {
                 let Told::End(name) = told else {
+                    notifier.reloading();
                     reload.run().await;
+                    notifier.tell("READY=1");
                     continue;
                 };
                 tracing::info!(signal = name, "stopping: requests under way go on, new ones are refused");

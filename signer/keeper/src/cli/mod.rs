@@ -64,7 +64,12 @@ enum Command {
     Init,
     /// Serve the gateway at the other end of standard input; `chanceryd serve` starts this.
     #[command(after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass")]
-    Run,
+    Run {
+        /// Standard input was accepted by a socket of the service manager, whose owner and mode say who may connect; without this the
+        /// other end must belong to the same user or root.
+        #[arg(long)]
+        from_socket_unit: bool,
+    },
     /// Make, list, export and import keys.
     #[command(subcommand)]
     Key(key::Key),
@@ -242,7 +247,7 @@ impl Cli {
         let options = &self.options;
         match self.command {
             Command::Init => init::init(options),
-            Command::Run => run::run(options),
+            Command::Run { from_socket_unit } => run::run(options, from_socket_unit),
             Command::Key(command) => command.run(options),
             Command::Policy(command) => command.run(options),
             Command::Log(command) => command.run(options),

@@ -17,10 +17,10 @@ use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
 /// Serves the gateway at the other end of standard input.
-pub(super) fn run(options: &Options) -> Result<(), CliError> {
+pub(super) fn run(options: &Options, from_socket_unit: bool) -> Result<(), CliError> {
     let filter = EnvFilter::try_from_env("CHANCERY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    let socket = gateway()?;
+    let socket = gateway(from_socket_unit)?;
     let config = options.config()?;
     let policy = policy::read(&config.policy)?;
     let source = options.source();
@@ -107,12 +107,13 @@ pub(super) const fn misbehaves(error: &OpenError) -> bool {
     !matches!(error, E::Locked { .. } | E::Origin { .. } | E::KeyMismatch { .. } | E::Full { .. } | E::Io { .. } | E::Durable(_))
 }
 
-/// The socket on standard input; the other end must belong to the same user or to root.
-fn gateway() -> Result<UnixStream, CliError> {
+/// The socket on standard input; the other end must belong to the same user or to root, unless the service manager let it in. A user name
+/// space of the unit hides other users from the kernel's answer, so that only the socket's owner and mode can tell.
+fn gateway(from_socket_unit: bool) -> Result<UnixStream, CliError> {
     let not_ours = |source| CliError::Gateway { source };
     let input: OwnedFd = io::stdin().as_fd().try_clone_to_owned().map_err(not_ours)?;
     let peer = rustix::net::sockopt::socket_peercred(&input).map_err(|e| not_ours(e.into()))?;
-    if peer.uid != rustix::process::geteuid() && !peer.uid.is_root() {
+    if !from_socket_unit && peer.uid != rustix::process::geteuid() && !peer.uid.is_root() {
         return Err(not_ours(io::Error::from(io::ErrorKind::PermissionDenied)));
     }
     Ok(UnixStream::from(input))
