@@ -16,7 +16,7 @@ use crate::state::State;
 use crate::verify::verify;
 use crate::witness::Witness;
 use chancery_reqlog::mirror;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use serde_json::json;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -96,6 +96,12 @@ enum Command {
     /// Check that a log goes on from one that was sealed (`chanceryd log rotate`): each names the other.
     #[command(after_help = "Example:\n  chancery-audit bound /srv/requests /srv/requests-2027 --vkey OLD --next-vkey NEW")]
     Bound(Bound),
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  chancery-audit completions bash > /usr/share/bash-completion/completions/chancery-audit")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Be a witness: cosign checkpoints of logs that never go back.
     #[command(subcommand)]
     Witness(Witness),
@@ -152,6 +158,10 @@ impl Cli {
             Command::Report(report) => report.run(self.json, say),
             Command::Monitor(monitor) => monitor.run(say),
             Command::Witness(witness) => witness.run(say),
+            Command::Completions { shell } => {
+                clap_complete::generate(shell, &mut Self::command(), "chancery-audit", &mut std::io::stdout());
+                Ok(())
+            }
             Command::Bound(bound) => bound.run(self.json, say),
             Command::Serve(serve) => serve.run(),
             Command::Verifier { out } => {

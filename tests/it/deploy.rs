@@ -172,3 +172,113 @@ fn gateway_and_keeper_are_two_services_and_tell_the_manager() {
     service.kill().unwrap();
     service.wait().unwrap();
 }
+
+/// The packages, made out of the programs under test.
+fn packages(out: &Path) -> Option<Vec<PathBuf>> {
+    let _ = (tool("help2man")?, tool("dpkg-deb")?);
+    let mut build = Command::new(deploy().join("debian/build.sh"));
+    let _ = build.env("CHANCERY_DEB_COMPRESSION", "none");
+    let _ = run(build.arg(out).env("CHANCERY_BIN", program("chanceryd").parent().unwrap())).ok();
+    let mut made: Vec<_> = fs::read_dir(out).unwrap().map(|f| f.unwrap().path()).collect();
+    made.sort();
+    Some(made)
+}
+
+/// Runs dpkg on another root, whose scripts run outside of it.
+fn dpkg(root: &Path, arguments: &[&str]) -> Command {
+    let mut dpkg = Command::new("dpkg");
+    dpkg.arg(format!("--root={}", root.display()))
+        .args(["--force-script-chrootless", "--force-not-root", "--force-depends"])
+        .args(arguments);
+    dpkg.env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap()));
+    dpkg
+}
+
+#[test]
+fn packages_are_the_same_twice_and_go_in_and_out_without_a_trace_but_keys_and_log() {
+    let temp = TempDir::new().unwrap();
+    let (first, second) = (temp.path().join("first"), temp.path().join("second"));
+    let Some(made) = packages(&first) else { return };
+    let names: Vec<_> = made.iter().map(|p| name(p).split('_').next().unwrap().to_owned()).collect();
+    assert_eq!(names, ["chancery-audit", "chancery-keyhost", "chancery"]);
+    for (one, other) in made.iter().zip(packages(&second).unwrap()) {
+        assert!(fs::read(one).unwrap() == fs::read(&other).unwrap(), "{} differs from one making to the next", one.display());
+    }
+    let root = temp.path().join("root");
+    for dir in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "etc"] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    for file in ["status", "available"] {
+        fs::write(root.join("var/lib/dpkg").join(file), "").unwrap();
+    }
+    let _ = run(dpkg(&root, &["-i"]).args(&made)).ok();
+    for file in [
+        "usr/bin/chanceryd",
+        "usr/bin/chancery-gpg",
+        "usr/share/man/man1/chancery-ostree.1.gz",
+        "usr/share/man/man1/chancery-keeper-log.1.gz",
+        "usr/share/man/man1/chancery-audit-verify.1.gz",
+        "usr/share/bash-completion/completions/chancery",
+        "usr/share/zsh/vendor-completions/_chanceryd",
+        "usr/share/fish/vendor_completions.d/chancery-audit.fish",
+        "usr/lib/systemd/system/chanceryd.service",
+        "usr/share/doc/chancery/sbom.cdx.json",
+        "usr/share/doc/chancery-audit/changelog.Debian.gz",
+        "etc/chancery/relay.env",
+    ] {
+        assert!(root.join(file).exists() || root.join(file).is_symlink(), "{file} is missing");
+    }
+    assert!(fs::read_to_string(root.join("etc/passwd")).unwrap().contains("chancery-keeper:"), "its users are made");
+    let page = run(Command::new("zcat").arg(root.join("usr/share/man/man1/chancery-sign.1.gz"))).ok().stdout;
+    assert!(page.contains(".SH") && page.contains("Example") && page.contains("receipt"), "{page}");
+    let complete = format!(
+        "source {}; COMP_WORDS=(chancery si); COMP_CWORD=1; _chancery chancery si chancery; echo \"${{COMPREPLY[*]}}\"",
+        root.join("usr/share/bash-completion/completions/chancery").display()
+    );
+    assert_eq!(run(Command::new("bash").args(["-c", &complete])).ok().stdout.trim(), "sign");
+    let bill: serde_json::Value =
+        serde_json::from_slice(&fs::read(root.join("usr/share/doc/chancery-keyhost/sbom.cdx.json")).unwrap()).unwrap();
+    let linked = |wanted: &str| bill["components"].as_array().unwrap().iter().any(|c| c["name"] == wanted);
+    assert!(linked("ed25519-dalek") && linked("rustls") && !linked("proptest"), "what is linked, and nothing else");
+
+    fs::create_dir_all(root.join("var/lib/chancery/log")).unwrap();
+    fs::create_dir_all(root.join("etc/chancery/keys")).unwrap();
+    fs::write(root.join("etc/chancery/keys/release.toml"), "sealed").unwrap();
+    let said = run(&mut dpkg(&root, &["--purge", "chancery-keyhost", "chancery", "chancery-audit"])).ok();
+    assert!(said.stdout.contains("keys and log stay"), "{said:?}");
+    assert!(root.join("etc/chancery/keys/release.toml").exists() && root.join("var/lib/chancery/log").exists());
+    let left = run(Command::new("find").arg(root.join("usr")).args(["-type", "f"]));
+    assert_eq!(left.stdout, "", "nothing of the packages is left");
+}
+
+#[test]
+fn the_setup_script_makes_a_key_host_that_serves() {
+    let temp = TempDir::new().unwrap();
+    let (dir, state) = (temp.path().join("etc"), temp.path().join("state"));
+    let passphrase = temp.path().join("passphrase");
+    fs::write(&passphrase, "correct horse battery staple").unwrap();
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+    // The users of the units are not on every machine that tests run on, so ownership is left as it is.
+    let bin = temp.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    for stub in ["chown", "systemd-creds"] {
+        fs::write(bin.join(stub), "#!/bin/sh\nexit 0\n").unwrap();
+        fs::set_permissions(bin.join(stub), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}:{}", bin.display(), program("chanceryd").parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut setup = Command::new(deploy().join("setup-keyhost.sh"));
+    let _ = setup.args(["localhost", "127.0.0.1"]).env("PATH", path).env("CHANCERY_DIR", &dir).env("CHANCERY_STATE_DIR", &state);
+    let said = run(setup.env("CHANCERY_PASSPHRASE_FILE", &passphrase)).ok();
+    assert!(said.stdout.contains("systemctl enable"), "{said:?}");
+    let config = fs::read_to_string(dir.join("signer.toml")).unwrap().replace("0.0.0.0:7443", "127.0.0.1:0");
+    fs::write(dir.join("signer.toml"), config).unwrap();
+    let mut serve = Command::new(program("chanceryd"));
+    let mut serve =
+        serve.arg("serve").arg("--dir").arg(&dir).arg("--passphrase-file").arg(&passphrase).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("chanceryd ready on "), "{line}");
+    KeyHost::signal(serve.id(), Signal::TERM);
+    assert!(serve.wait().unwrap().success());
+    assert!(state.join("log/public/checkpoint").exists());
+}

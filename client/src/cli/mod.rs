@@ -20,7 +20,7 @@ mod status;
 mod verify;
 
 use chancery::Offline;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use output::Output;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -88,6 +88,12 @@ enum Command {
     Carry(carry::Carry),
     /// Be the place where key hosts park that nobody can reach, and carry clients to them
     Relay(relay::Arguments),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  chancery completions bash > /usr/share/bash-completion/completions/chancery")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Ask every endpoint how it is doing
     Status(status::Status),
     /// List the keys of the key host beside the pinned ones
@@ -127,6 +133,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Attest(command) => command.run(&cli.global, output),
         Command::Ostree(command) => command.run(&cli.global, output),
         Command::Verify(command) => command.run(&cli.global, output),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "chancery", &mut std::io::stdout());
+            Ok(())
+        }
         Command::Request(command) => command.run(&cli.global, output),
         Command::Carry(command) => command.run(&cli.global, output),
         Command::Relay(arguments) => relay::run(&cli.global, arguments, output),

@@ -5,7 +5,7 @@ use crate::answer::{AnswerError, Answered, answer};
 use crate::keeper::{self, KeeperError};
 use crate::serve::{KeeperAt, ServeError, serve};
 use chancery_cell::CellError;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,6 +51,12 @@ enum Command {
     /// Requests that came as files, for a key host without a network.
     #[command(subcommand)]
     Request(Offline),
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  chanceryd completions bash > /usr/share/bash-completion/completions/chanceryd")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Serve: start the keeper and answer clients.
     #[command(
         after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass\n  chanceryd serve --dir /etc/chancery --dial relay.example.org:7443      # without `listen` in signer.toml no port is open\n\nPrints `chanceryd ready on ADDRESS`, or `chanceryd ready through RELAY`, once requests are taken. SIGTERM drains."
@@ -272,6 +278,10 @@ impl Cli {
                 let max_age = DAY.saturating_mul(max_age);
                 let made = answer(&self.dir, &program, &unlock, &request, &out, max_age)?;
                 answered(self.json, &made)
+            }
+            Command::Completions { shell } => {
+                clap_complete::generate(shell, &mut Self::command(), "chanceryd", &mut std::io::stdout());
+                Ok(())
             }
             Command::Revoke(r) => revoke(&self.dir, self.json, r),
             Command::Serve(Serve { dial, keeper_socket, unlock }) => {
