@@ -13,12 +13,17 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// The documents whose commands are run, each by a test of its own below.
-const RUN: [&str; 3] = ["auditing.md", "operations.md", "publisher.md"];
+const RUN: [&str; 4] = ["auditing.md", "operations.md", "publisher.md", "runbooks.md"];
 const MARK: &str = "<!-- test -->";
 
 #[test]
 fn the_operators_commands_run() {
     Document::read("operations.md").run();
+}
+
+#[test]
+fn the_runbooks_commands_run() {
+    Document::read("runbooks.md").run();
 }
 
 #[test]
