@@ -70,7 +70,7 @@ put 755 "$CHANCERY_BIN/chancery" "$stage/chancery/usr/bin/chancery"
 for drop_in in chancery-ssh-keygen chancery-gpg; do ln -s chancery "$stage/chancery/usr/bin/$drop_in"; done
 put 755 "$CHANCERY_BIN/chancery-audit" "$stage/chancery-audit/usr/bin/chancery-audit"
 
-for unit in chanceryd.service chancery-keeper.socket chancery-keeper@.service chancery-log-{scrub,retention}.{service,timer}; do
+for unit in chanceryd.service chanceryd.socket chancery-keeper.socket chancery-keeper@.service chancery-log-{scrub,retention}.{service,timer}; do
     put 644 "deploy/systemd/$unit" "$stage/chancery-keyhost/usr/lib/systemd/system/$unit"
 done
 put 644 deploy/systemd/chancery-relay.service "$stage/chancery/usr/lib/systemd/system/chancery-relay.service"

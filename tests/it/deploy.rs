@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 /// `systemd-analyze security` gives 0 for nothing to gain and 10 for no wall at all; ten times that is asked for here.
@@ -281,4 +282,49 @@ fn the_setup_script_makes_a_key_host_that_serves() {
     KeyHost::signal(serve.id(), Signal::TERM);
     assert!(serve.wait().unwrap().success());
     assert!(state.join("log/public/checkpoint").exists());
+}
+
+#[test]
+fn no_call_fails_while_the_key_host_is_restarted_behind_a_socket_of_the_service_manager() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).unwrap();
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&listener);
+    let mut host = Setup::new()
+        .key("tarballs", "sshsig")
+        .grant("web1", "tarballs", &["sshsig"], "tool", "namespaces = [\"file\"]")
+        .config("listen = \"127.0.0.1:0\"", "listen = \"127.0.0.1:1\"")
+        .make();
+    let pass_on = format!("LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\" 3<&{fd}");
+    host.place(["sh", "-c", &pass_on, "sh"].map(str::to_owned).into());
+    host.serve();
+    assert_eq!(host.address(), address.to_string(), "it listens where it was told to, not where signer.toml says");
+    let publisher = host.publisher("web1");
+    let file = publisher.dir().join("tool");
+    fs::write(&file, "tool").unwrap();
+    let (stop, signed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|threads| {
+        for _ in 0..3 {
+            threads.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut sign = publisher.chancery(&["sign", "--key", "tarballs", "--as", "sshsig"]);
+                    let _ = run(sign.arg(&file)).ok();
+                    signed.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for round in 1..=5 {
+            while signed.load(Ordering::Relaxed) < 4 * round {
+                std::thread::yield_now();
+            }
+            assert_eq!(host.stop(), Some(0));
+            host.serve();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let signed = signed.load(Ordering::Relaxed);
+    assert_eq!(host.stop(), Some(0));
+    let leaves = crate::ledger::leaves(&host.public(), &host.vkey());
+    let entries = leaves.iter().filter(|l| l.kind.as_str() == "sign").count();
+    assert_eq!(entries, signed, "each call has one entry: none was lost, and none is there twice");
 }

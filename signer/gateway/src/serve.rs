@@ -14,6 +14,7 @@ use crate::tls::{TlsError, Trust};
 use crate::witness::Witnesses;
 use chancery_cell::CellError;
 use chancery_channel::Cell;
+use listenfd::ListenFd;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
@@ -109,7 +110,7 @@ pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String])
     let threadless = Builder::new_current_thread().enable_all().build().map_err(ServeError::Process)?;
     let signals = threadless.block_on(async { Signals::new() }).map_err(ServeError::Process)?;
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
-    let socket = config.listen.map(reserve).transpose()?;
+    let socket = socket(&config)?;
     let exporter = config.metrics.map(|at| Exporter::bind(at).map_err(|source| ServeError::Metrics { address: at, source })).transpose()?;
     make_room_for(config.limits.connections);
     let notifier = Notifier::open();
@@ -137,7 +138,7 @@ pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String])
 struct Opened {
     trust: Arc<Trust>,
     signals: Signals,
-    socket: Option<TcpSocket>,
+    socket: Option<Socket>,
     exporter: Option<Exporter>,
     notifier: Arc<Notifier>,
     keeper: Keeper,
@@ -205,11 +206,37 @@ fn relays(config: &Gateway, trust: &Arc<Trust>) -> Result<Option<Relays>, ServeE
     }))
 }
 
+/// Where clients connect to.
+enum Socket {
+    /// An address of ours, on which nobody listens yet.
+    Reserved(SocketAddr, TcpSocket),
+    /// A socket of the service manager, which goes on listening while we are started again.
+    Given(SocketAddr, std::net::TcpListener),
+}
+
+/// The socket that the service manager passes, or the address of the configuration.
+fn socket(config: &Gateway) -> Result<Option<Socket>, ServeError> {
+    let given = || -> io::Result<Option<Socket>> {
+        let Some(listener) = ListenFd::from_env().take_tcp_listener(0)? else { return Ok(None) };
+        listener.set_nonblocking(true)?;
+        Ok(Some(Socket::Given(listener.local_addr()?, listener)))
+    };
+    match (given().map_err(ServeError::Process)?, config.listen) {
+        (Some(given), _) => Ok(Some(given)),
+        (None, Some(address)) => Ok(Some(Socket::Reserved(address, reserve(address)?))),
+        (None, None) => Ok(None),
+    }
+}
+
 /// Listens, if that is wanted; says where the key host is to be reached.
-fn open(socket: Option<TcpSocket>, config: &Gateway) -> Result<(Option<TcpListener>, String), ServeError> {
-    let (Some(socket), Some(address)) = (socket, config.listen) else { return Ok((None, format!("through {}", config.dial.join(", ")))) };
+fn open(socket: Option<Socket>, config: &Gateway) -> Result<(Option<TcpListener>, String), ServeError> {
+    let (address, listener) = match socket {
+        None => return Ok((None, format!("through {}", config.dial.join(", ")))),
+        Some(Socket::Reserved(address, socket)) => (address, socket.listen(BACKLOG)),
+        Some(Socket::Given(address, listener)) => (address, TcpListener::from_std(listener)),
+    };
     let listen = |source| ServeError::Listen { address, source };
-    let listener = socket.listen(BACKLOG).map_err(listen)?;
+    let listener = listener.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     Ok((Some(listener), format!("on {address}")))
 }
