@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tonic::transport::Channel;
 
+/// How often a process is killed; `CHANCERY_ROUNDS` says more for a soak.
 const ROUNDS: usize = 10;
 const CLIENTS: usize = 24;
 
@@ -68,7 +69,7 @@ fn killed_under_load(victim: Victim) {
     let mut host = setup().start();
     let load = Load::start(host.publisher("web1"), &host.endpoint());
     let mut acknowledged = Vec::new();
-    for round in 0..ROUNDS {
+    for round in 0..std::env::var("CHANCERY_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap()) {
         // Another moment in each round.
         load.take(40 + 25 * round, &mut acknowledged);
         kill(&mut host, victim);
