@@ -160,7 +160,7 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
     };
     let (link, ready) = match opened {
         Ok(opened) => opened,
-        Err(source) => return Err(ServeError::NotReady { status: keeper.end(limits.drain_timeout).await?, source }),
+        Err(source) => return Err(ServeError::NotReady { status: keeper.closed(limits.drain_timeout).await?, source }),
     };
     tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
     let (listener, ready_on) = open(socket, config)?;
@@ -180,7 +180,7 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
     link.hang_up();
-    let status = keeper.end(limits.drain_timeout).await?;
+    let status = keeper.end(link.keeper(), limits.drain_timeout).await?;
     drop(watchdog);
     tracing::info!(%status, "the keeper ended");
     drained.map_err(ServeError::Transport)?;
