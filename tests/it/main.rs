@@ -42,6 +42,7 @@ mod relay;
 mod reload;
 mod signing;
 mod trouble;
+mod unlock;
 mod variant;
 mod wire;
 mod witness;
