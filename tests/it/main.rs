@@ -40,6 +40,7 @@ mod outside;
 mod record;
 mod relay;
 mod reload;
+mod self_test;
 mod signing;
 mod trouble;
 mod unlock;
