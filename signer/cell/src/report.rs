@@ -20,6 +20,8 @@ pub enum Layer {
     Seccomp,
     /// Keys lie in memory that is never swapped out.
     LockedMemory,
+    /// The same, and no other process can read them, and the kernel has not mapped them.
+    SecretMemory,
 }
 
 /// A layer that is not in force, and why.
@@ -62,6 +64,7 @@ impl Layer {
             Self::Landlock => "landlock",
             Self::Seccomp => "seccomp",
             Self::LockedMemory => "locked-memory",
+            Self::SecretMemory => "secret-memory",
         }
     }
 }
@@ -112,7 +115,7 @@ impl Report {
         Self { layers: layers.map(|l| (l, None)).into(), missing: Vec::new() }
     }
 
-    /// Says that a layer is in force. [`Layer::LockedMemory`] is for whoever holds the keys to say.
+    /// Says that a layer is in force. [`Layer::LockedMemory`] and [`Layer::SecretMemory`] are for whoever holds the keys to say.
     pub fn add(&mut self, layer: Layer) {
         self.layers.push((layer, None));
     }

@@ -157,7 +157,8 @@ const CHANGES: &[c_long] = &[
     SYS_chmod,
 ];
 
-const MEMORY: &[c_long] = &[SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mlock, SYS_mlock2, SYS_munlock, SYS_membarrier];
+const MEMORY: &[c_long] =
+    &[SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mlock, SYS_mlock2, SYS_munlock, SYS_membarrier, SYS_memfd_secret];
 
 const THREADS: &[c_long] = &[
     // Refused by the other filter in a way that makes glibc take clone.

@@ -43,7 +43,7 @@ pub(super) fn run(options: &Options, from_socket_unit: bool, door: Option<&Path>
         Err(door) => door.wait(&socket, &config.keys)?,
     };
     let keys = keyring.open_keys()?;
-    cell.add(Layer::LockedMemory);
+    cell.add(if keyring.in_secret_memory() { Layer::SecretMemory } else { Layer::LockedMemory });
     tracing::info!("cell: {cell}");
     for warning in policy.warnings().iter().chain(&policy.check_keys(&keys.descriptions())) {
         tracing::warn!("{warning}");

@@ -113,6 +113,12 @@ impl Keyring {
         Ok(Self { dir: dir.to_owned(), master })
     }
 
+    /// Whether its secrets lie in memory that no other process can read.
+    #[must_use]
+    pub const fn in_secret_memory(&self) -> bool {
+        self.master.is_secret_memory()
+    }
+
     /// Makes a signing key. `now` is in seconds since 1970.
     ///
     /// # Errors

@@ -1,16 +1,19 @@
-//! Memory for secrets: never swapped out, in no core dump, in no child process, wiped before it is given back.
+//! Memory for secrets: never swapped out, in no core dump, in no child process, wiped before it is given back. Where the kernel has it, it is
+//! memory that no other process can read and the kernel itself has not mapped (memfd_secret(2), Linux 5.14).
 //!
 //! The only `unsafe` code of the keeper. The kernel hands out whole pages, so each secret has pages of its own.
 #![expect(
     unsafe_code,
-    reason = "mmap, mlock and madvise act on raw pages; the pages are owned by one `Locked` each and outlive every borrow"
+    reason = "memfd_secret, mmap, mlock and madvise have no safe form here; the pages are owned by one `Locked` each and outlive every borrow"
 )]
 
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mlock, mmap_anonymous, munmap};
+use rustix::fs::ftruncate;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mlock, mmap, mmap_anonymous, munmap};
 use rustix::process::{Resource, getrlimit};
 use std::ffi::c_void;
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::ptr::{self, NonNull};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -44,6 +47,7 @@ pub enum LockError {
 pub(super) struct Locked<T: ZeroizeOnDrop> {
     value: NonNull<T>,
     len: usize,
+    secret: bool,
 }
 
 // SAFETY: the pages belong to this value alone, and it gives out references to `T` under the usual rules only.
@@ -55,27 +59,53 @@ impl<T: ZeroizeOnDrop> Locked<T> {
     /// Locks memory first, then has the secret made and puts it there.
     pub(super) fn new(make: impl FnOnce() -> T) -> Result<Self, LockError> {
         let len = size_of::<T>().max(1).next_multiple_of(rustix::param::page_size());
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: an anonymous mapping at an address that the kernel chooses touches no memory in use.
-        let page = unsafe { mmap_anonymous(ptr::null_mut(), len, protection, MapFlags::PRIVATE) }.map_err(|e| kernel("map", e))?;
+        let secret = secret_pages(len);
+        let page = secret.map_or_else(|| usual_pages(len), Ok)?;
         let Some(value) = NonNull::new(page.cast::<T>()) else {
             return Err(kernel("map", rustix::io::Errno::NOMEM));
         };
-        if let Err(error) = protect(page, len) {
+        if let Err(error) = protect(page, len, secret.is_some()) {
             // SAFETY: the mapping is ours and nothing refers to it.
             let _ = unsafe { munmap(page, len) };
             return Err(error);
         }
         // SAFETY: the mapping is writable, at least as large as `T`, and aligned to a page.
         unsafe { value.write(make()) };
-        Ok(Self { value, len })
+        Ok(Self { value, len, secret: secret.is_some() })
+    }
+
+    /// Whether no other process can read it, not even one of root, and the kernel has not mapped it.
+    pub(super) const fn is_secret_memory(&self) -> bool {
+        self.secret
     }
 }
 
-fn protect(page: *mut c_void, len: usize) -> Result<(), LockError> {
+const PROTECTION: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
+
+/// `None` where the kernel has none, or no more of it may be locked; the usual pages say so then.
+fn secret_pages(len: usize) -> Option<*mut c_void> {
+    // SAFETY: the call reads no memory of ours; it gives a new descriptor or a negative number.
+    let number = unsafe { libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) };
+    let number = i32::try_from(number).ok().filter(|number| *number >= 0)?;
+    // SAFETY: the descriptor is new, so nobody else owns it.
+    let file = unsafe { OwnedFd::from_raw_fd(number) };
+    ftruncate(&file, u64::try_from(len).ok()?).ok()?;
+    // SAFETY: a mapping at an address that the kernel chooses touches no memory in use, and nobody else has the file.
+    unsafe { mmap(ptr::null_mut(), len, PROTECTION, MapFlags::SHARED, &file, 0) }.ok()
+}
+
+fn usual_pages(len: usize) -> Result<*mut c_void, LockError> {
+    // SAFETY: an anonymous mapping at an address that the kernel chooses touches no memory in use.
+    unsafe { mmap_anonymous(ptr::null_mut(), len, PROTECTION, MapFlags::PRIVATE) }.map_err(|e| kernel("map", e))
+}
+
+/// Secret pages are locked from their beginning, and refuse to be locked once more.
+fn protect(page: *mut c_void, len: usize, is_locked: bool) -> Result<(), LockError> {
     // SAFETY: `page` and `len` are those of a mapping that is ours; none of these calls changes what is in it.
     unsafe {
-        mlock(page, len).map_err(limit)?;
+        if !is_locked {
+            mlock(page, len).map_err(limit)?;
+        }
         madvise(page, len, Advice::LinuxDontDump).map_err(|e| kernel("keep out of core dumps", e))?;
         madvise(page, len, Advice::LinuxDontFork).map_err(|e| kernel("keep out of child processes", e))
     }
