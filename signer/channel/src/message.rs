@@ -194,6 +194,8 @@ pub enum FromKeeper {
     WitnessWanted,
     /// The keeper serves reads only from now on; the text says why.
     ReadOnly(String),
+    /// Keys can sign that could not, or the other way round: all keys as they are now.
+    Keys(Vec<KeyDescription>),
 }
 
 /// What the gateway needs to know before it takes a connection.
@@ -252,6 +254,8 @@ pub enum KeyState {
     Open,
     /// Sealed.
     Locked,
+    /// In a token that does not answer; it stays so until the key host is started again.
+    Unreachable,
 }
 
 /// The one answer to a call.
@@ -341,6 +345,8 @@ pub enum RefusalKind {
     Unavailable,
     /// A fault of the keeper.
     Internal,
+    /// The key's token does not answer. Nothing changes before the operator acts.
+    Unreachable,
 }
 
 /// A signed checkpoint.

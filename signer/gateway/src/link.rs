@@ -4,7 +4,7 @@ mod pumps;
 #[cfg(test)]
 mod tests;
 
-use chancery_channel::{Answer, FrameError, FromKeeper, ReadBuffer, Ready, ToKeeper, encode, split};
+use chancery_channel::{Answer, FrameError, FromKeeper, KeyDescription, ReadBuffer, Ready, ToKeeper, encode, split};
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,6 +55,8 @@ struct Shared {
     /// Room was made in `State::outgoing`.
     room: Notify,
     keeper: watch::Sender<KeeperState>,
+    /// All keys, as the keeper described them last.
+    keys: watch::Sender<Vec<KeyDescription>>,
     /// How often the keeper wanted the witnesses asked.
     witness_wanted: watch::Sender<u64>,
 }
@@ -125,6 +127,7 @@ impl Link {
             more: Notify::new(),
             room: Notify::new(),
             keeper: watch::Sender::new(state),
+            keys: watch::Sender::new(ready.keys.clone()),
             witness_wanted: watch::Sender::new(0),
         });
         tokio::spawn(pumps::write(Arc::clone(&shared)));
@@ -183,6 +186,12 @@ impl Link {
     #[must_use]
     pub fn keeper(&self) -> watch::Receiver<KeeperState> {
         self.shared.keeper.subscribe()
+    }
+
+    /// All keys, and their changes.
+    #[must_use]
+    pub fn keys(&self) -> watch::Receiver<Vec<KeyDescription>> {
+        self.shared.keys.subscribe()
     }
 
     /// Changes when requests wait for a cosignature.

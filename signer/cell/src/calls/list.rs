@@ -42,10 +42,14 @@ pub(super) fn calls(plan: &Plan) -> Vec<Call> {
     } else {
         all.extend(CHANGES.iter().copied().chain([SYS_openat]).map(plain));
     }
-    if let Some(child) = plan.child {
+    if !plan.children.is_empty() {
         all.push(plain(SYS_wait4));
         all.push(plain(SYS_waitid));
-        all.push(checked(SYS_kill, 0, INT, u64::from(child)));
+        all.extend(plan.children.iter().map(|child| checked(SYS_kill, 0, INT, u64::from(*child))));
+    }
+    if plan.hosts_library {
+        // Code out of files, as the dynamic linker maps it. What can be written is still never code.
+        all.push(checked(SYS_mmap, 2, bits(&[PROT_WRITE]), 0));
     }
     if matches!(plan.network, Network::Serving(_)) {
         all.extend(SERVING.iter().copied().map(plain));
