@@ -22,3 +22,4 @@ pub mod record;
 pub mod serve;
 mod sheet;
 mod text;
+pub mod token;

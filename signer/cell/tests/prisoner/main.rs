@@ -30,7 +30,13 @@ fn main() {
     let write = if role == "keeper" { vec![writable.into()] } else { vec![] };
     // It ends with its input, so at the latest when this process does.
     let child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let plan = Plan { read: vec![readable.into()], write, network, children: (role != "keeper").then_some(child.id()).into_iter().collect(), hosts_library: role == "library" };
+    let plan = Plan {
+        read: vec![readable.into()],
+        write,
+        network,
+        children: (role != "keeper").then_some(child.id()).into_iter().collect(),
+        hosts_library: role == "library",
+    };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     match enter(&plan, &accepted) {
         Ok(report) => println!("report: {report}"),

@@ -14,6 +14,7 @@ mod queue;
 mod reads;
 mod reload;
 mod spool;
+mod tokens;
 mod witness;
 
 use crate::key::OpenKeys;
@@ -38,6 +39,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokens::Tokens;
 use witness::Relay;
 
 /// Bounds of what the keeper takes on at once.
@@ -114,10 +116,12 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let facts = StartFacts { policy: judge.policy().digest(), keys: keys.descriptions(), certificates: keys.certificates(), dropped_bytes };
     recorder.begin(&facts, now_ms());
     let read_only = recorder.closed_because().map(str::to_owned);
+    let (tokens, token_threads) = Tokens::start(&keys, &outbox).map_err(ServeError::Start)?;
     let finisher = Finisher {
         keys: Arc::clone(&keys),
         outbox: Arc::clone(&outbox),
         heavy: heavy.clone(),
+        tokens: tokens.clone(),
         meter: Arc::clone(&meter),
         gate: gate.clone(),
     };
@@ -163,6 +167,8 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     }
     heavy.stop();
     join(heavy_thread);
+    tokens.stop();
+    token_threads.into_iter().for_each(join);
     join(reads_thread);
     line.with_recorder(|recorder| recorder.end(now_ms()));
     Ok(ended?)

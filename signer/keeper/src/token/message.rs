@@ -138,7 +138,9 @@ impl fmt::Display for Fault {
             FaultKind::WrongPin => "the PIN is wrong; take care, most tokens lock themselves after a few attempts",
             FaultKind::PinLocked => "the token is locked after too many wrong PINs; its security officer can unlock it",
             FaultKind::NoObject => "there is not exactly one private Ed25519 key of this id in it; `token check` lists them",
-            FaultKind::NotKept => "the new key could leave the token, so it is not used; the token must make sensitive, non-extractable keys",
+            FaultKind::NotKept => {
+                "the new key could leave the token, so it is not used; the token must make sensitive, non-extractable keys"
+            }
             FaultKind::Other => "it failed",
         };
         if self.text.is_empty() { f.write_str(advice) } else { write!(f, "{advice} ({})", self.text.escape_debug()) }
