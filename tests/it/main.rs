@@ -41,6 +41,7 @@ mod record;
 mod relay;
 mod reload;
 mod signing;
+mod token;
 mod trouble;
 mod variant;
 mod wire;

@@ -59,15 +59,6 @@ pub enum HostError {
     /// Standard input is no keeper.
     #[error("standard input is not a socket to a keeper; `chancery-keeper run` starts this")]
     Keeper(#[source] io::Error),
-    /// A file that the keeper was started with would be open to the library.
-    #[error(
-        "file descriptor {number} is a file that was handed on to the token's process, whose library could read it; pass the passphrase by \
-         --passphrase-file or through a pipe"
-    )]
-    Leftover {
-        /// The descriptor.
-        number: String,
-    },
     /// Signals could not be blocked, or descriptors not listed.
     #[error("the token's process cannot be set up")]
     Process(#[source] io::Error),

@@ -1,6 +1,7 @@
 //! The process of a token: `chancery-keeper token-host`. It has one library loaded, one token logged in, and one keeper to answer.
 
 use super::error::HostError;
+use super::leftover;
 use super::message::{Fault, FaultKind, FromHost, SIGN_MAX, ToHost};
 use super::module::{LoggedIn, Module};
 use super::wire::{Wire, WireError};
@@ -30,7 +31,7 @@ pub fn host() -> Result<(), HostError> {
     // A stop of the key host is the keeper's affair, which hangs up.
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
     signals.thread_block().map_err(|e| HostError::Process(e.into()))?;
-    nothing_left_over()?;
+    leftover::close().map_err(HostError::Process)?;
     let input: OwnedFd = io::stdin().as_fd().try_clone_to_owned().map_err(HostError::Keeper)?;
     rustix::net::sockopt::socket_peercred(&input).map_err(|e| HostError::Keeper(e.into()))?;
     let mut wire = Wire::new(UnixStream::from(input));
@@ -111,19 +112,6 @@ fn plan(module: &Path, read: &[&str], write: &[&str], network: bool) -> Plan {
         children: Vec::new(),
         hosts_library: true,
     }
-}
-
-/// Sees that no file is open that the keeper was started with: a passphrase could be in it. Pipes have been read to their end.
-fn nothing_left_over() -> Result<(), HostError> {
-    for entry in std::fs::read_dir("/proc/self/fd").map_err(HostError::Process)? {
-        let entry = entry.map_err(HostError::Process)?;
-        let number = entry.file_name().to_string_lossy().into_owned();
-        let inherited = !matches!(number.as_str(), "0" | "1" | "2");
-        if inherited && std::fs::metadata(entry.path()).is_ok_and(|found| found.is_file()) {
-            return Err(HostError::Leftover { number });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

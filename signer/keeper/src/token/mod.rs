@@ -6,6 +6,7 @@
 
 mod error;
 mod host;
+mod leftover;
 mod message;
 mod module;
 mod process;
