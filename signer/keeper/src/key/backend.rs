@@ -40,7 +40,7 @@ pub(super) struct InMemory(Locked<SigningKey>);
 
 impl InMemory {
     /// `None` when the seed is not that of the public key.
-    pub(super) fn new(seed: &Secret, public: &[u8; 32]) -> Result<Option<Box<dyn Backend>>, KeyError> {
+    pub(super) fn of_seed(seed: &Secret, public: &[u8; 32]) -> Result<Option<Box<dyn Backend>>, KeyError> {
         let secret = signing_key(seed)?;
         let belongs = secret.verifying_key().as_bytes() == public;
         Ok(if belongs { Some(Box::new(Self(secret))) } else { None })
@@ -98,5 +98,61 @@ impl Backend for InToken {
 
     fn token(&self) -> Option<&Arc<Token>> {
         Some(&self.token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    const ID: [u8; 2] = [0xa1, 0xb2];
+    const SEED: [u8; 32] = [7; 32];
+
+    fn backend(sign: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> (InToken, [u8; 32]) {
+        let token = Token::for_tests(Duration::from_millis(100), move |id, bytes| (id == ID).then(|| sign(bytes)).flatten());
+        let public = SigningKey::from_bytes(&SEED).verifying_key().to_bytes();
+        (InToken::new(Arc::new(token), ObjectId::new(ID.to_vec()).unwrap(), true), public)
+    }
+
+    fn signed(seed: [u8; 32], bytes: &[u8]) -> Option<Vec<u8>> {
+        Some(SigningKey::from_bytes(&seed).sign(bytes).to_vec())
+    }
+
+    #[test]
+    fn a_token_is_not_believed() {
+        let (good, public) = backend(|bytes| signed(SEED, bytes));
+        for len in [0, 1, 300_000] {
+            verify(&public, &vec![1; len], &good.sign(&public, &vec![1; len]).unwrap()).unwrap();
+        }
+        let (other_key, _) = backend(|bytes| signed([8; 32], bytes));
+        let (other_bytes, _) = backend(|_| signed(SEED, b"other"));
+        let (garbage, _) = backend(|_| Some(vec![0; 64]));
+        for bad in [&other_key, &other_bytes, &garbage] {
+            assert!(matches!(bad.sign(&public, b"bytes"), Err(SigningFault::SelfCheck)));
+            // It answers, so it stays: the next signature may be a good one.
+            assert_eq!(bad.state(), KeyState::Open);
+        }
+        assert!(matches!(good.sign(&[9; 32], b"bytes"), Err(SigningFault::SelfCheck)), "not under another public key");
+    }
+
+    #[test]
+    fn a_token_that_answers_no_signature_is_out_of_service_from_then_on() {
+        for bad in [vec![], vec![0; 63], vec![0; 65]] {
+            let (token, public) = backend(move |_| Some(bad.clone()));
+            assert!(matches!(token.sign(&public, b"bytes"), Err(SigningFault::Token(TokenError::Lost { .. }))));
+            assert_eq!(token.state(), KeyState::Unreachable);
+        }
+    }
+
+    #[test]
+    fn a_token_that_hangs_is_given_up_after_its_timeout_and_then_at_once() {
+        let (token, public) = backend(|_| None);
+        let start = Instant::now();
+        let error = token.sign(&public, b"bytes").unwrap_err().to_string();
+        assert!(error.contains("did not answer in time") && start.elapsed() >= Duration::from_millis(100), "{error}");
+        let start = Instant::now();
+        assert!(token.sign(&public, b"bytes").is_err() && start.elapsed() < Duration::from_millis(50));
+        assert_eq!(token.state(), KeyState::Unreachable);
     }
 }

@@ -277,7 +277,7 @@ impl Keyring {
         let changed = || KeyError::Changed { path: path.to_owned() };
         let secret: Secret = opened(file.open(&self.master), changed)?;
         let backend = match part.token {
-            None => InMemory::new(&secret, &part.description.public_key)?.ok_or_else(changed)?,
+            None => InMemory::of_seed(&secret, &part.description.public_key)?.ok_or_else(changed)?,
             Some(place) => self.in_token(place, &part.description),
         };
         OpenKey::new(part.description, backend).ok_or_else(changed)

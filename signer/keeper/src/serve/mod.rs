@@ -158,18 +158,13 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let ended = intake.run(socket);
     drop(intake);
 
-    if let Some(gate) = gate {
-        gate.close();
-    }
+    gate.iter().for_each(|gate| gate.close());
     line.close();
-    for thread in threads {
-        join(thread);
-    }
+    threads.into_iter().for_each(join);
     heavy.stop();
     join(heavy_thread);
     tokens.stop();
-    token_threads.into_iter().for_each(join);
-    join(reads_thread);
+    token_threads.into_iter().chain([reads_thread]).for_each(join);
     line.with_recorder(|recorder| recorder.end(now_ms()));
     Ok(ended?)
 }

@@ -55,7 +55,7 @@ pub fn host() -> Result<(), HostError> {
 }
 
 /// What is to be signed, in as many chunks as it comes.
-fn content(wire: &mut Wire, len: u64) -> Result<Vec<u8>, WireError> {
+pub(super) fn content(wire: &mut Wire, len: u64) -> Result<Vec<u8>, WireError> {
     let len = usize::try_from(len).ok().filter(|len| *len <= SIGN_MAX).ok_or(WireError::Unexpected)?;
     let mut bytes = Vec::new();
     while bytes.len() < len {

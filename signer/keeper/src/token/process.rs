@@ -286,6 +286,29 @@ impl Token {
     }
 }
 
+#[cfg(test)]
+impl Token {
+    /// A token whose process is a thread that signs with `sign`, and hangs when that gives nothing.
+    pub(crate) fn for_tests(timeout: Duration, sign: impl Fn(&[u8], &[u8]) -> Option<Vec<u8>> + Send + 'static) -> Self {
+        let (ours, its) = UnixStream::pair().unwrap();
+        std::thread::spawn(move || {
+            let mut wire = Wire::new(its);
+            while let Ok(frame) = wire.receive(None) {
+                let ToHost::Sign { id, len } = frame.message().unwrap() else { panic!("only signatures are asked for") };
+                let bytes = super::host::content(&mut wire, len).unwrap();
+                match sign(id, &bytes) {
+                    Some(signature) => wire.send(&FromHost::Signature(signature), None).unwrap(),
+                    None => drop(wire.receive(None)),
+                }
+            }
+        });
+        let name = KeyName::new("hsm").unwrap();
+        let child = Command::new("true").spawn().unwrap();
+        let process = Process { token: name.clone(), child, wire: Wire::new(ours) };
+        Self { name, timeout, objects: Vec::new(), process: Mutex::new(Some(process)), lost: OnceLock::new() }
+    }
+}
+
 impl Drop for Token {
     fn drop(&mut self) {
         if let Some(process) = self.lock().take() {
