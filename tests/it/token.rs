@@ -1,6 +1,6 @@
 //! Keys in a token, made of SoftHSM: they sign as others do, and what happens to the token happens to its keys alone.
 
-use crate::outside::ssh_keygen_accepts;
+use crate::outside::{openssl_accepts, ssh_keygen_accepts};
 use crate::wire::{assert_refused, block_on, digest_header, sign};
 use chancery_proto::v1::SignResponse;
 use chancery_tests::{KeyHost, Output, Publisher, Setup, run, tool};
@@ -139,6 +139,52 @@ fn ssh_keygen_accepts_what_a_key_in_a_token_signed() {
     token.host.serve();
     publisher.point_at(&token.host.endpoint());
     assert_eq!(token.signature(&publisher, "hard", 1).unwrap().key_version, 2);
+}
+
+#[test]
+fn a_token_signs_content_that_is_signed_as_a_whole_too() {
+    let Some(mut token) = Host::make() else { return };
+    let _ = token.add(PIN, MODULE, "20 s").ok();
+    let _ = token.chanceryd(&["key", "new", "hard", "--for", "raw-ed25519", "--token", "hsm"]).ok();
+    let policy = token
+        .host
+        .read("policy.toml")
+        .replace("key = \"hard\"\nconstructions = [\"sshsig\"]", "key = \"hard\"\nconstructions = [\"raw-ed25519\"]");
+    let (rest, last) = policy.rsplit_once("namespaces = ").unwrap();
+    token.host.write("policy.toml", &format!("{rest}{}", last.split_once('\n').unwrap().1));
+    token.host.serve();
+    let publisher = token.host.publisher("web1");
+    let file = token.host.temp().join("blob");
+    let content: Vec<u8> = (0..3_000_000_u32).flat_map(|n| [n.to_le_bytes()[0], 0]).collect();
+    fs::write(&file, &content).unwrap();
+    let _ = run(publisher.chancery(&["sign", "--key", "hard", "--as", "raw-ed25519", "--subject", "prod"]).arg(&file)).ok();
+    let pem = token.chanceryd(&["key", "export", "hard", "--format", "pem"]).ok().stdout;
+    let signature = fs::read(token.host.temp().join("blob.sig")).unwrap();
+    assert_ne!(openssl_accepts(&pem, &content, &signature), Some(false));
+}
+
+#[test]
+fn a_backup_has_what_names_a_token_and_the_keys_in_it() {
+    let Some(mut token) = Host::start() else { return };
+    token.host.stop();
+    let (sealed, shares) = (token.host.temp().join("keyhost.age"), token.host.temp().join("shares"));
+    let mut backup = token.host.chanceryd_plain(&["backup", "--split", "2", "--of", "2", "--with-log"]);
+    let _ = run(backup.arg("--to").arg(&sealed).arg("--shares").arg(&shares)).ok();
+    fs::rename(token.host.dir(), token.host.temp().join("destroyed")).unwrap();
+    let mut restore = token.host.chanceryd_plain(&["restore"]);
+    let _ = run(restore.arg(&sealed).arg("--share").arg(shares.join("share-1.txt")).arg("--share").arg(shares.join("share-2.txt"))).ok();
+    let checked = token.chanceryd(&["token", "check", "hsm"]).ok().stdout;
+    assert!(checked.contains("token hsm answers") && checked.contains("\"hard\""), "{checked}");
+    assert!(token.chanceryd(&["key", "list"]).ok().stdout.contains("in token hsm"));
+}
+
+#[test]
+fn no_process_of_a_token_outlives_its_keeper() {
+    let Some(token) = Host::start() else { return };
+    let (keeper, hanging) = (token.host.keeper_pid(), token.token_pid());
+    KeyHost::signal(hanging, Signal::STOP);
+    KeyHost::signal(keeper, Signal::KILL);
+    KeyHost::wait_gone(hanging);
 }
 
 #[test]

@@ -133,3 +133,33 @@ async fn answers(link: &Link) -> bool {
         Err(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chancery_channel::KeyName;
+
+    #[test]
+    fn a_key_is_well_when_all_its_versions_are_that_still_sign() {
+        use KeyState::{Locked, Open, Unreachable};
+        let key = |name: &str, version, retires, state| KeyDescription {
+            name: KeyName::new(name).unwrap(),
+            version,
+            public_key: [0; 32],
+            constructions: Vec::new(),
+            created: 0,
+            retires,
+            state,
+        };
+        let keys = [
+            key("a", 1, Some(10), Unreachable),
+            key("a", 2, None, Open),
+            key("b", 1, Some(30), Unreachable),
+            key("b", 2, None, Open),
+            key("c", 1, Some(10), Open),
+            key("d", 1, None, Locked),
+        ];
+        let found: Vec<(&str, bool)> = open(&keys, 20).into_iter().collect();
+        assert_eq!(found, [("a", true), ("b", false), ("c", true), ("d", false)]);
+    }
+}
