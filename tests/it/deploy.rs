@@ -39,6 +39,10 @@ fn units_are_walled_in() {
         analyze.args(threshold.get_args()).arg(format!("--threshold={most}")).arg(unit);
         let _ = run(&mut analyze).ok();
     }
+    let socket = fs::read_to_string(deploy().join("systemd/chancery-keeper.socket")).unwrap();
+    for wall in ["SocketUser=chancery-gateway", "SocketMode=0600"] {
+        assert!(socket.lines().any(|line| line == wall), "{wall}");
+    }
 }
 
 #[test]
@@ -130,7 +134,7 @@ fn users_and_directories_are_made() {
 }
 
 /// The keeper behind a socket, each connection with one of its own, as `chancery-keeper.socket` does it.
-fn keeper_service(host: &KeyHost, socket: &Path) -> Option<Child> {
+fn keeper_service(host: &KeyHost, socket: &Path) -> Option<Service> {
     let mut activate = tool("systemd-socket-activate")?;
     activate.arg("--listen").arg(socket).args(["--accept", "--inetd"]).arg(program("chancery-keeper"));
     activate.args(["run", "--from-socket-unit", "--dir"]).arg(host.dir()).arg("--passphrase-file").arg(host.passphrase_file());
@@ -140,14 +144,32 @@ fn keeper_service(host: &KeyHost, socket: &Path) -> Option<Child> {
     said.read_line(&mut line).unwrap();
     assert!(line.contains("Listening"), "{line}");
     std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-    Some(child)
+    Some(Service(child))
+}
+
+/// A process that ends with the test.
+struct Service(Child);
+
+impl Service {
+    /// The keeper that it runs. It must run one.
+    fn keeper(&self) -> u32 {
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.0.id())).unwrap();
+        children.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
 fn gateway_and_keeper_are_two_services_and_tell_the_manager() {
     let host = Setup::new().key("release", "sshsig").make();
     let (keeper, manager) = (host.temp().join("keeper.sock"), host.temp().join("notify.sock"));
-    let Some(mut service) = keeper_service(&host, &keeper) else { return };
+    let Some(_service) = keeper_service(&host, &keeper) else { return };
     let heard = UnixDatagram::bind(&manager).unwrap();
     let mut serve = host.chanceryd_plain(&["serve"]);
     serve.arg("--keeper-socket").arg(&keeper).env("NOTIFY_SOCKET", &manager).env("WATCHDOG_USEC", "100000").env_remove("WATCHDOG_PID");
@@ -170,8 +192,28 @@ fn gateway_and_keeper_are_two_services_and_tell_the_manager() {
     KeyHost::signal(gateway.id(), Signal::TERM);
     wait_for("STOPPING=1");
     assert!(gateway.wait().unwrap().success());
-    service.kill().unwrap();
-    service.wait().unwrap();
+    // The log is free as soon as the gateway ended.
+    let _ = run(&mut host.chanceryd_plain(&["log", "redact", "--older-than", "1"])).ok();
+}
+
+#[test]
+fn a_gateway_that_stops_waits_until_the_keeper_of_another_service_let_go_of_the_log() {
+    let host = Setup::new().key("release", "sshsig").config("drain_timeout = \"30 s\"", "drain_timeout = \"1 s\"").make();
+    let keeper = host.temp().join("keeper.sock");
+    let Some(service) = keeper_service(&host, &keeper) else { return };
+    let mut serve = host.chanceryd_plain(&["serve"]);
+    serve.arg("--keeper-socket").arg(&keeper).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut gateway = serve.spawn().unwrap();
+    BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    let busy = service.keeper();
+    KeyHost::signal(busy, Signal::STOP);
+    KeyHost::signal(gateway.id(), Signal::TERM);
+    let told = gateway.wait_with_output().unwrap();
+    let told = (told.status.code(), String::from_utf8(told.stderr).unwrap());
+    assert_eq!(told.0, Some(1), "{told:?}");
+    assert!(told.1.contains("did not end within 1s"), "{told:?}");
+    KeyHost::signal(busy, Signal::CONT);
+    KeyHost::wait_gone(busy);
 }
 
 /// The packages, made out of the programs under test.

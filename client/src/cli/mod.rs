@@ -13,6 +13,7 @@ mod ostree;
 mod output;
 mod relay;
 mod request;
+mod self_test;
 mod session;
 mod sign;
 mod ssh_keygen;
@@ -94,6 +95,8 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Have a test signed on the whole way: for monitors
+    SelfTest(self_test::SelfTest),
     /// Ask every endpoint how it is doing
     Status(status::Status),
     /// List the keys of the key host beside the pinned ones
@@ -130,6 +133,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Agent(arguments) => return ended(agent::run(&cli.global, arguments, output), output),
         Command::EnrollRequest(command) => command.run(output),
         Command::Sign(command) => command.run(&cli.global, output),
+        Command::SelfTest(command) => command.run(&cli.global, output),
         Command::Attest(command) => command.run(&cli.global, output),
         Command::Ostree(command) => command.run(&cli.global, output),
         Command::Verify(command) => command.run(&cli.global, output),

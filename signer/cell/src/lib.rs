@@ -36,6 +36,8 @@ pub struct Plan {
 pub enum Network {
     /// Nothing: it keeps the sockets that it has, makes none but pairs, and gets a network namespace of its own.
     None,
+    /// As `None`, but it takes connections on a socket on which it listens already.
+    Door,
     /// Listens on sockets that were bound before, and connects as said. It binds none.
     Serving(Connect),
 }
@@ -103,7 +105,7 @@ pub fn enter(plan: &Plan, accepted: &Accepted) -> Result<Report, CellError> {
     let _ = rustix::param::page_size();
     harden()?;
     let mut report = Report::hardened();
-    if plan.network == Network::None {
+    if matches!(plan.network, Network::None | Network::Door) {
         note(&mut report, accepted, Layer::NetworkNamespace, namespace::enter())?;
     }
     if plan.hosts_library {

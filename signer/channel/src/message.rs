@@ -194,6 +194,8 @@ pub enum FromKeeper {
     WitnessWanted,
     /// The keeper serves reads only from now on; the text says why.
     ReadOnly(String),
+    /// Before `Ready`, where an operator brings the passphrase: the keeper waits for it.
+    Locked,
     /// Keys can sign that could not, or the other way round: all keys as they are now.
     Keys(Vec<KeyDescription>),
 }

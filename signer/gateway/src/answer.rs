@@ -106,14 +106,14 @@ pub fn answer(dir: &Path, program: &Path, unlock: &Unlock, file: &Path, out: &Pa
         let channel = tokio::net::UnixStream::from_std(channel).map_err(AnswerError::Process)?;
         let (link, ready) = match Link::open(channel).await {
             Ok(opened) => opened,
-            Err(source) => return Err(AnswerError::NotReady { status: keeper.end(config.limits.drain_timeout).await?, source }),
+            Err(source) => return Err(AnswerError::NotReady { status: keeper.closed(config.limits.drain_timeout).await?, source }),
         };
         let answer = match asked.is_for(&ready.log_vkey) {
             Ok(()) => all(&link, &asked, &config).await,
             Err(error) => Err(refused(error)),
         };
         link.hang_up();
-        let _ = keeper.end(config.limits.drain_timeout).await?;
+        let _ = keeper.end(link.keeper(), config.limits.drain_timeout).await?;
         let answer = answer?;
         let answered = summary(&asked, &answer.replies, out);
         crate::admin::write_answer(out, &answer.encode_to_vec()).map_err(failed(out, "written"))?;

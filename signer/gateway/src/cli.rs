@@ -105,8 +105,11 @@ struct Serve {
     #[arg(long, value_name = "HOST:PORT", value_parser = crate::config::is_relay)]
     dial: Vec<String>,
     /// Use the keeper that its own service runs behind this socket, instead of starting one.
-    #[arg(long, value_name = "SOCKET", conflicts_with_all = ["passphrase_file", "passphrase_fd", "keeper"])]
+    #[arg(long, value_name = "SOCKET", conflicts_with_all = ["passphrase_file", "passphrase_fd", "keeper", "locked"])]
     keeper_socket: Option<PathBuf>,
+    /// Start with locked keys and wait for `chanceryd key unlock`; until then clients are refused.
+    #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
+    locked: bool,
     #[command(flatten)]
     unlock: Unlock,
 }
@@ -174,6 +177,9 @@ pub struct Unlock {
     /// Read the passphrase from an open file descriptor.
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<u32>,
+    /// It is to wait until somebody brings the passphrase.
+    #[arg(skip)]
+    at_the_door: bool,
 }
 
 #[derive(Debug, Args)]
@@ -229,7 +235,7 @@ impl Unlock {
     /// Whether the keeper has to ask somebody.
     #[must_use]
     pub const fn asks_the_terminal(&self) -> bool {
-        self.passphrase_file.is_none() && self.passphrase_fd.is_none()
+        self.passphrase_file.is_none() && self.passphrase_fd.is_none() && !self.at_the_door
     }
 
     /// The same options, for the keeper.
@@ -237,7 +243,7 @@ impl Unlock {
     pub fn arguments(&self) -> Vec<OsString> {
         let file = self.passphrase_file.iter().flat_map(|f| [OsString::from("--passphrase-file"), f.into()]);
         let fd = self.passphrase_fd.iter().flat_map(|n| [OsString::from("--passphrase-fd"), n.to_string().into()]);
-        file.chain(fd).collect()
+        file.chain(fd).chain(self.at_the_door.then(|| OsString::from("--locked"))).collect()
     }
 }
 
@@ -287,7 +293,8 @@ impl Cli {
                 Ok(())
             }
             Command::Revoke(r) => revoke(&self.dir, self.json, r),
-            Command::Serve(Serve { dial, keeper_socket, unlock }) => {
+            Command::Serve(Serve { dial, keeper_socket, locked, unlock }) => {
+                let unlock = Unlock { at_the_door: locked, ..unlock };
                 let keeper = keeper_socket.as_deref().map_or(KeeperAt::Program(&program), KeeperAt::Socket);
                 Ok(serve(&self.dir, keeper, &unlock, &dial)?)
             }

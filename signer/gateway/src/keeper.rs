@@ -1,6 +1,7 @@
 //! Starts the keeper, and hands over to it what is its own.
 
 use crate::cli::Unlock;
+use crate::link::KeeperState;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 const PROGRAM: &str = "chancery-keeper";
@@ -47,6 +49,12 @@ pub enum KeeperError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// The keeper's own service holds on to the channel, and so to the log.
+    #[error("the keeper's service did not end within {patience:?}; see its journal, and stop it before another one is started")]
+    Lingers {
+        /// How long it was waited for.
+        patience: Duration,
     },
     /// The system does not say how it ended.
     #[error("the end of the keeper could not be waited for")]
@@ -127,11 +135,25 @@ impl Keeper {
         Ok((Self { child: None }, connect().map_err(|source| KeeperError::Connect { path: path.to_owned(), source })?))
     }
 
-    /// Waits for its end, which comes after its channel was closed; makes an end of it when that takes longer than `patience`.
+    /// Waits until it has let go of its channel and ended, after the gateway hung up; makes an end of a child that takes longer than
+    /// `patience`. The log is free then, for a command or for the next keeper.
+    ///
+    /// # Errors
+    /// [`KeeperError::Wait`], [`KeeperError::Lingers`].
+    pub async fn end(self, mut state: watch::Receiver<KeeperState>, patience: Duration) -> Result<Ended, KeeperError> {
+        // Of one that another service runs, the silence of its channel is all that is seen.
+        if self.child.is_none() {
+            let gone = state.wait_for(|state| *state == KeeperState::Gone);
+            drop(timeout(patience, gone).await.map_err(|_| KeeperError::Lingers { patience })?);
+        }
+        self.closed(patience).await
+    }
+
+    /// Waits for its end after its channel was closed; makes an end of a child that takes longer than `patience`.
     ///
     /// # Errors
     /// [`KeeperError::Wait`].
-    pub async fn end(mut self, patience: Duration) -> Result<Ended, KeeperError> {
+    pub async fn closed(mut self, patience: Duration) -> Result<Ended, KeeperError> {
         if let Ok(ended) = timeout(patience, self.wait()).await {
             return ended.map_err(KeeperError::Wait);
         }
@@ -172,7 +194,7 @@ impl Keeper {
         if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
             tracing::warn!(%error, "the keeper could not be told to stop");
         }
-        drop(self.end(patience).await);
+        drop(self.closed(patience).await);
     }
 }
 

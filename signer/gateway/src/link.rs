@@ -1,12 +1,14 @@
 //! The channel to the keeper: many calls in flight on one socket.
 
+mod greeting;
 mod pumps;
 #[cfg(test)]
 mod tests;
 
-use chancery_channel::{Answer, FrameError, FromKeeper, KeyDescription, ReadBuffer, Ready, ToKeeper, encode, split};
+pub use greeting::{Greeted, Greeting, GreetingError};
+
+use chancery_channel::{Answer, FrameError, KeyDescription, Ready, ToKeeper, encode};
 use std::collections::HashMap;
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::UnixStream;
@@ -25,20 +27,6 @@ pub enum LinkError {
     /// The message does not fit into a frame.
     #[error("the request is too large for the channel to the keeper")]
     Frame(#[source] FrameError),
-}
-
-/// Why the keeper did not greet.
-#[derive(Debug, thiserror::Error)]
-pub enum GreetingError {
-    /// It ended before it was ready.
-    #[error("its own message above says why")]
-    Ended,
-    /// It sent something else.
-    #[error("the keeper did not greet as this gateway expects; both must be of one version")]
-    Greeting,
-    /// The socket failed.
-    #[error("the channel to the keeper cannot be used")]
-    Io(#[source] io::Error),
 }
 
 /// Calls the keeper.
@@ -94,45 +82,15 @@ pub struct Call {
 }
 
 impl Link {
-    /// Takes over a socket to a keeper and waits for its greeting.
+    /// Takes over a socket to a keeper that has its passphrase, and waits until it is ready.
     ///
     /// # Errors
     /// [`GreetingError`].
     pub async fn open(socket: UnixStream) -> Result<(Self, Ready), GreetingError> {
-        let (mut reader, writer) = socket.into_split();
-        let mut incoming = ReadBuffer::default();
-        let ready = loop {
-            if pumps::fill(&mut incoming, &mut reader).await.map_err(GreetingError::Io)? == 0 {
-                return Err(GreetingError::Ended);
-            }
-            match split::<FromKeeper>(incoming.unread()) {
-                Ok(Some((FromKeeper::Ready(ready), used))) => {
-                    incoming.consume(used);
-                    break ready;
-                }
-                Ok(None) => {}
-                Ok(Some(_)) | Err(_) => return Err(GreetingError::Greeting),
-            }
-        };
-        let state = ready.read_only.clone().map_or(KeeperState::Signing, KeeperState::ReadOnly);
-        let shared = Arc::new(Shared {
-            next: AtomicU64::new(1),
-            state: Mutex::new(State {
-                socket: Some(writer),
-                outgoing: Vec::new(),
-                waiting: HashMap::new(),
-                gone: false,
-                hanging_up: false,
-            }),
-            more: Notify::new(),
-            room: Notify::new(),
-            keeper: watch::Sender::new(state),
-            keys: watch::Sender::new(ready.keys.clone()),
-            witness_wanted: watch::Sender::new(0),
-        });
-        tokio::spawn(pumps::write(Arc::clone(&shared)));
-        tokio::spawn(pumps::read(reader, incoming, Arc::clone(&shared)));
-        Ok((Self { shared }, ready))
+        match Greeting::new(socket).next().await? {
+            Greeted::Ready(link, ready) => Ok((link, ready)),
+            Greeted::Locked(_) => Err(GreetingError::Greeting),
+        }
     }
 
     /// Begins a call: `message` makes the message from the call's number.

@@ -70,6 +70,8 @@ fn connect() -> io::Result<Option<UnixDatagram>> {
         None => SocketAddr::from_pathname(&name)?,
     };
     let socket = UnixDatagram::unbound()?;
+    // A manager that hangs is not waited for.
+    socket.set_nonblocking(true)?;
     socket.connect_addr(&address)?;
     Ok(Some(socket))
 }

@@ -5,27 +5,26 @@ use crate::cell;
 use crate::cli::Unlock;
 use crate::config::{ConfigError, Gateway};
 use crate::keeper::{Ended, Keeper, KeeperError};
-use crate::link::{GreetingError, KeeperState, Link};
+use crate::link::{Greeted, Greeting, GreetingError, KeeperState, Link};
+use crate::locked::Locked;
 use crate::metrics::{Exporter, Metrics, Scraped};
 use crate::notify::Notifier;
+use crate::place::{Place, PlaceError};
 use crate::reload::Reload;
 use crate::server::Server;
 use crate::tls::{TlsError, Trust};
 use crate::witness::Witnesses;
 use chancery_cell::CellError;
-use chancery_channel::Cell;
-use listenfd::ListenFd;
+use chancery_channel::{Cell, Ready};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
-/// Connections that the kernel holds for us until we take them.
-const BACKLOG: u32 = 1024;
 /// File descriptors for everything that is no connection.
 const OWN_FILES: u64 = 64;
 
@@ -54,14 +53,8 @@ pub enum ServeError {
         source: GreetingError,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}; choose another listen in signer.toml, or stop what listens there")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// Metrics cannot be offered.
     #[error("cannot listen on {address} for metrics; choose another address in the table [metrics] of signer.toml")]
     Metrics {
@@ -110,7 +103,7 @@ pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String])
     let threadless = Builder::new_current_thread().enable_all().build().map_err(ServeError::Process)?;
     let signals = threadless.block_on(async { Signals::new() }).map_err(ServeError::Process)?;
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
-    let socket = socket(&config)?;
+    let place = Place::take(&config)?;
     let exporter = config.metrics.map(|at| Exporter::bind(at).map_err(|source| ServeError::Metrics { address: at, source })).transpose()?;
     make_room_for(config.limits.connections);
     let notifier = Notifier::open();
@@ -131,14 +124,14 @@ pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String])
     tracing::info!("cell: {cell}");
     let cell = Cell { layers: cell.layers(), missing: cell.missing() };
     let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build().map_err(ServeError::Process)?;
-    runtime.block_on(attend(&config, Opened { trust, signals, socket, exporter, notifier, keeper, channel, cell }))
+    runtime.block_on(attend(&config, Opened { trust, signals, place, exporter, notifier, keeper, channel, cell }))
 }
 
 /// What was opened before the process entered its cell, and what it says of that.
 struct Opened {
     trust: Arc<Trust>,
     signals: Signals,
-    socket: Option<Socket>,
+    place: Place,
     exporter: Option<Exporter>,
     notifier: Arc<Notifier>,
     keeper: Keeper,
@@ -147,30 +140,32 @@ struct Opened {
 }
 
 async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
-    let Opened { trust, mut signals, socket, exporter, notifier, keeper, channel, cell } = opened;
+    let Opened { trust, mut signals, mut place, exporter, notifier, keeper, channel, cell } = opened;
     let limits = &config.limits;
     let channel = tokio::net::UnixStream::from_std(channel).map_err(ServeError::Process)?;
-    let opened = tokio::select! {
-        opened = Link::open(channel) => opened,
+    let greeted = tokio::select! {
+        greeted = greeted(Greeting::new(channel), &mut place, config, &trust, &notifier) => greeted?,
         name = signals.end() => {
             tracing::info!(signal = name, "stopping before the keeper was ready");
             keeper.stop(limits.drain_timeout).await;
             return Ok(());
         }
     };
-    let (link, ready) = match opened {
+    let (link, ready) = match greeted {
         Ok(opened) => opened,
-        Err(source) => return Err(ServeError::NotReady { status: keeper.end(limits.drain_timeout).await?, source }),
+        Err(source) => return Err(ServeError::NotReady { status: keeper.closed(limits.drain_timeout).await?, source }),
     };
     tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
-    let (listener, ready_on) = open(socket, config)?;
+    let listener = place.listener()?;
+    let ready_on = place.words(config);
+    drop(place);
     let doors = Doors { listener, relays: relays(config, &trust)? };
     let metrics = Arc::new(Metrics::new(&ready));
     let server = Server::start(doors, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell).await;
     let scraped = Scraped { metrics: Arc::clone(&metrics), trust: Arc::clone(&trust), link: link.clone() };
     let _exporting = exporter.map(|exporter| exporter.start(scraped)).transpose().map_err(ServeError::Process)?;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
-    announce(&ready_on, &notifier).map_err(ServeError::Process)?;
+    announce("ready", &ready_on, &notifier, "taking requests").map_err(ServeError::Process)?;
     let watchdog = Notifier::watchdog(&notifier, link.keeper());
 
     let reload = Reload { running: config, trust: &trust, metrics: &metrics, link: &link };
@@ -180,7 +175,7 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
     link.hang_up();
-    let status = keeper.end(limits.drain_timeout).await?;
+    let status = keeper.end(link.keeper(), limits.drain_timeout).await?;
     drop(watchdog);
     tracing::info!(%status, "the keeper ended");
     drained.map_err(ServeError::Transport)?;
@@ -188,6 +183,38 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
         End::Signal if status.success() => Ok(()),
         End::Signal | End::KeeperGone => Err(ServeError::KeeperEnded(status)),
     }
+}
+
+/// Waits until the keeper is ready. While it waits for its passphrase, clients are told so; who dials a relay stays away from it.
+async fn greeted(
+    greeting: Greeting,
+    place: &mut Place,
+    config: &Gateway,
+    trust: &Arc<Trust>,
+    notifier: &Arc<Notifier>,
+) -> Result<Result<(Link, Ready), GreetingError>, ServeError> {
+    let greeting = match greeting.next().await {
+        Ok(Greeted::Ready(link, ready)) => return Ok(Ok((link, ready))),
+        Ok(Greeted::Locked(greeting)) => greeting,
+        Err(error) => return Ok(Err(error)),
+    };
+    let locked = match place.listener()? {
+        Some(listener) => Some(Locked::start(listener, Arc::clone(trust), &config.limits).await),
+        None => None,
+    };
+    announce("locked", &place.words(config), notifier, "waiting for `chanceryd key unlock`").map_err(ServeError::Process)?;
+    // Nobody sends: that ends with this value, and the watchdog with it.
+    let (_waiting, state) = watch::channel(KeeperState::Signing);
+    let _watchdog = Notifier::watchdog(notifier, state);
+    let greeted = match greeting.next().await {
+        Ok(Greeted::Ready(link, ready)) => Ok((link, ready)),
+        Ok(Greeted::Locked(_)) => Err(GreetingError::Greeting),
+        Err(error) => Err(error),
+    };
+    if let Some(locked) = locked {
+        locked.stop().await;
+    }
+    Ok(greeted)
 }
 
 /// The relays to dial, if any.
@@ -206,50 +233,6 @@ fn relays(config: &Gateway, trust: &Arc<Trust>) -> Result<Option<Relays>, ServeE
     }))
 }
 
-/// Where clients connect to.
-enum Socket {
-    /// An address of ours, on which nobody listens yet.
-    Reserved(SocketAddr, TcpSocket),
-    /// A socket of the service manager, which goes on listening while we are started again.
-    Given(SocketAddr, std::net::TcpListener),
-}
-
-/// The socket that the service manager passes, or the address of the configuration.
-fn socket(config: &Gateway) -> Result<Option<Socket>, ServeError> {
-    let given = || -> io::Result<Option<Socket>> {
-        let Some(listener) = ListenFd::from_env().take_tcp_listener(0)? else { return Ok(None) };
-        listener.set_nonblocking(true)?;
-        Ok(Some(Socket::Given(listener.local_addr()?, listener)))
-    };
-    match (given().map_err(ServeError::Process)?, config.listen) {
-        (Some(given), _) => Ok(Some(given)),
-        (None, Some(address)) => Ok(Some(Socket::Reserved(address, reserve(address)?))),
-        (None, None) => Ok(None),
-    }
-}
-
-/// Listens, if that is wanted; says where the key host is to be reached.
-fn open(socket: Option<Socket>, config: &Gateway) -> Result<(Option<TcpListener>, String), ServeError> {
-    let (address, listener) = match socket {
-        None => return Ok((None, format!("through {}", config.dial.join(", ")))),
-        Some(Socket::Reserved(address, socket)) => (address, socket.listen(BACKLOG)),
-        Some(Socket::Given(address, listener)) => (address, TcpListener::from_std(listener)),
-    };
-    let listen = |source| ServeError::Listen { address, source };
-    let listener = listener.map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
-    Ok((Some(listener), format!("on {address}")))
-}
-
-/// Takes the address without listening on it.
-fn reserve(address: SocketAddr) -> Result<TcpSocket, ServeError> {
-    let listen = |source| ServeError::Listen { address, source };
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(listen)?;
-    socket.set_reuseaddr(true).map_err(listen)?;
-    socket.bind(address).map_err(listen)?;
-    Ok(socket)
-}
-
 /// Raises the soft limit of open files, as far as it goes; the usual 1,024 are not enough for as many connections.
 fn make_room_for(connections: u32) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -264,12 +247,12 @@ fn make_room_for(connections: u32) {
     }
 }
 
-/// The one line on standard output that says where the key host is to be reached.
-fn announce(where_to: &str, notifier: &Notifier) -> io::Result<()> {
+/// The line on standard output that says where the key host is to be reached, and in which state it is.
+fn announce(state: &str, where_to: &str, notifier: &Notifier, status: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "chanceryd ready {where_to}")?;
+    writeln!(out, "chanceryd {state} {where_to}")?;
     out.flush()?;
-    notifier.tell(&format!("READY=1\nSTATUS=taking requests {where_to}"));
+    notifier.tell(&format!("READY=1\nSTATUS={status} {where_to}"));
     Ok(())
 }
 

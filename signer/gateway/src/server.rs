@@ -54,15 +54,7 @@ impl Server {
         let cells = Cells { keeper: ready.cell.clone(), gateway: cell };
         let router =
             router(limits, link, &metrics, cells, stopped.clone()).add_service(InterceptedService::new(health_service, known_only));
-        let accept_limits = AcceptLimits {
-            connections: count(limits.connections),
-            per_principal: count(limits.connections_per_principal),
-            in_flight_per_principal: count(limits.in_flight_per_principal),
-            rate_per_principal: limits.rate_per_principal,
-            handshakes_per_address: count(limits.handshakes_per_address),
-            handshake_timeout: limits.handshake_timeout,
-        };
-        let connections = accept(doors, trust, metrics, accept_limits);
+        let connections = accept(doors, trust, metrics, accept_limits(limits));
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(connections, until(stopped)));
         let following = {
             let (health, link) = (health.clone(), link.clone());
@@ -93,6 +85,18 @@ impl Server {
                 Ok(())
             }
         }
+    }
+}
+
+/// The bounds that hold before a request is read.
+pub fn accept_limits(limits: &Limits) -> AcceptLimits {
+    AcceptLimits {
+        connections: count(limits.connections),
+        per_principal: count(limits.connections_per_principal),
+        in_flight_per_principal: count(limits.in_flight_per_principal),
+        rate_per_principal: limits.rate_per_principal,
+        handshakes_per_address: count(limits.handshakes_per_address),
+        handshake_timeout: limits.handshake_timeout,
     }
 }
 

@@ -187,6 +187,14 @@ pub fn stopping() -> Status {
     with_details(Code::Unavailable, said_by_gateway("stopping", message, true))
 }
 
+/// The keeper waits for its passphrase.
+#[must_use]
+pub fn locked() -> Status {
+    let message =
+        "the keys of this key host are locked; an operator opens them with `chanceryd key unlock`, then send the same request again";
+    with_details(Code::Unavailable, said_by_gateway("locked", message.to_owned(), true))
+}
+
 fn said_by_gateway(reason: &str, message: String, retry: bool) -> v1::Refusal {
     v1::Refusal { reason: reason.to_owned(), message, entry_index: None, receipt: Bytes::new(), retry }
 }

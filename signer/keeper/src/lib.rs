@@ -13,6 +13,7 @@ pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod content;
+pub mod door;
 mod guarded;
 pub mod key;
 pub mod passphrase;

@@ -43,6 +43,9 @@ pub enum PassphraseError {
         #[source]
         source: io::Error,
     },
+    /// It did not come to its end.
+    #[error("the passphrase did not arrive")]
+    Received(#[source] io::Error),
     /// The file cannot be used.
     #[error(transparent)]
     File(#[from] GuardError),
@@ -91,6 +94,14 @@ impl Passphrase {
     /// [`PassphraseError`].
     pub fn pin(source: &Source) -> Result<Self, PassphraseError> {
         read(source, "PIN of the token: ")
+    }
+
+    /// What another process of ours sends, up to the end of its message.
+    ///
+    /// # Errors
+    /// [`PassphraseError`].
+    pub(crate) fn received(from: impl io::Read) -> Result<Self, PassphraseError> {
+        one_line(guarded::read_to_end(from, MAX).map_err(PassphraseError::Received)?.ok_or(PassphraseError::NotALine)?)
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

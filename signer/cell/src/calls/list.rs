@@ -55,6 +55,9 @@ pub(super) fn calls(plan: &Plan) -> Vec<Call> {
     if matches!(plan.network, Network::Serving(_)) {
         all.extend(SERVING.iter().copied().map(plain));
     }
+    if plan.network == Network::Door {
+        all.push(plain(SYS_accept4));
+    }
     if plan.network.connects() {
         all.push(plain(SYS_connect));
         all.extend([AF_INET, AF_INET6, AF_UNIX].map(|family| checked(SYS_socket, 0, INT, bits(&[family]))));

@@ -16,6 +16,8 @@ pub enum Role {
     Publisher,
     /// Reads the log.
     Auditor,
+    /// Has tests signed, to see that it works.
+    Monitor,
     /// Approves requests of others.
     Approver,
     /// Runs the key host.
@@ -164,6 +166,7 @@ impl Role {
         match self {
             Self::Publisher => "publisher",
             Self::Auditor => "auditor",
+            Self::Monitor => "monitor",
             Self::Approver => "approver",
             Self::Operator => "operator",
             Self::Relay => "relay",

@@ -1,5 +1,5 @@
 use super::*;
-use chancery_channel::{Cell, Checkpoint, KeyDescription};
+use chancery_channel::{Cell, Checkpoint, FromKeeper, KeyDescription, split};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

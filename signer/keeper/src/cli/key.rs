@@ -3,6 +3,7 @@
 use super::rotate::{Retire, Rotate};
 use super::{CliError, Options, now, remark, token};
 use crate::config::Config;
+use crate::door;
 use crate::key::{self, ImportedSeed, InToken, KeyError, Keyring, ObjectId, PublicPart, purpose};
 use crate::passphrase::Passphrase;
 use crate::text::{hex, quote};
@@ -46,6 +47,11 @@ pub(super) enum Key {
     /// Set from when on a version of a key signs nothing.
     #[command(after_help = "Example:\n  chanceryd key retire release --version 1 --on 2027-01-01\n  chanceryd key retire release --on now")]
     Retire(Retire),
+    /// Bring the passphrase to a key host that was started with `serve --locked`.
+    #[command(
+        after_help = "Example:\n  chanceryd serve --locked --dir /etc/chancery      # from the service manager\n  chanceryd key unlock --dir /etc/chancery          # from an operator's terminal on the key host\n\nAsks for the passphrase, or takes it as other commands do. It goes to the keeper straight; no disk and no gateway sees it."
+    )]
+    Unlock(UnlockAt),
     /// Print the packet that tells OpenPGP programs to believe a key no more.
     #[command(
         after_help = "Example:\n  chanceryd key revocation release-pgp --reason \"the key was replaced\" > revocation.asc\n\nPrint it when the key is made, and keep it offline: whoever publishes it ends the key's life."
@@ -102,6 +108,13 @@ pub(super) struct Certify {
     /// Days from now on until it is believed no more; without this, there is no end.
     #[arg(long)]
     days: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnlockAt {
+    /// Where the keeper waits; without this unlock.sock in the directory.
+    #[arg(long, value_name = "FILE")]
+    socket: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -191,6 +204,7 @@ impl Key {
                 options.print(&serde_json::json!({ "revocation": text }), &text)
             }
             Self::Import(import) => import.run(options, &config),
+            Self::Unlock(at) => at.unlock(options),
             Self::List => {
                 let keys: Vec<Facts> = key::list(&config.keys)?.iter().map(facts).collect();
                 options.print(&keys, &table(&keys))
@@ -238,6 +252,14 @@ impl Import {
              Destroy the other copies, and replace it by a new key where clients can be told of one.\n",
         );
         made(options, &part)
+    }
+}
+
+impl UnlockAt {
+    fn unlock(self, options: &Options) -> Result<(), CliError> {
+        let socket = self.socket.unwrap_or_else(|| door::place(&options.dir));
+        door::bring(&socket, &Passphrase::existing(&options.source())?)?;
+        options.print(&serde_json::json!({ "open": true }), "the keys are open\n")
     }
 }
 

@@ -12,6 +12,7 @@ mod token;
 
 use crate::backup::BackupError;
 use crate::config::{Config, ConfigError};
+use crate::door::{self, DoorError};
 use crate::key::KeyError;
 use crate::passphrase::{PassphraseError, Source};
 use crate::policy::PolicyErrors;
@@ -70,6 +71,12 @@ enum Command {
         /// other end must belong to the same user or root.
         #[arg(long)]
         from_socket_unit: bool,
+        /// Wait until `key unlock` brings the passphrase, on the socket `unlock.sock` in the directory.
+        #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
+        locked: bool,
+        /// Where that socket is made instead.
+        #[arg(long, value_name = "FILE", requires = "locked")]
+        unlock_socket: Option<PathBuf>,
     },
     /// Make, list, export and import keys.
     #[command(subcommand)]
@@ -205,6 +212,9 @@ pub enum CliError {
     /// Service.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The way to a keeper that waits for its passphrase.
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// Standard input is no gateway.
     #[error("standard input is not a socket to a gateway of the same user; `chanceryd serve` starts the keeper")]
     Gateway {
@@ -263,7 +273,10 @@ impl Cli {
         let options = &self.options;
         match self.command {
             Command::Init => init::init(options),
-            Command::Run { from_socket_unit } => run::run(options, from_socket_unit),
+            Command::Run { from_socket_unit, locked, unlock_socket } => {
+                let door = locked.then(|| unlock_socket.unwrap_or_else(|| door::place(&options.dir)));
+                run::run(options, from_socket_unit, door.as_deref())
+            }
             Command::Key(command) => command.run(options),
             Command::Token(command) => command.run(options),
             Command::TokenHost { .. } => Ok(crate::token::host()?),

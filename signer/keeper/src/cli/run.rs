@@ -2,6 +2,7 @@
 
 use super::{CliError, Options, policy};
 use crate::config::Config;
+use crate::door::Door;
 use crate::key::{self, KeyError, Keyring};
 use crate::passphrase::{Passphrase, Source};
 use crate::record::Recorder;
@@ -18,7 +19,9 @@ use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
 /// Serves the gateway at the other end of standard input.
-pub(super) fn run(options: &Options, from_socket_unit: bool) -> Result<(), CliError> {
+///
+/// `door` is where the passphrase is brought, if it is to be waited for.
+pub(super) fn run(options: &Options, from_socket_unit: bool, door: Option<&Path>) -> Result<(), CliError> {
     let filter = EnvFilter::try_from_env("CHANCERY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let socket = gateway(from_socket_unit)?;
@@ -29,13 +32,18 @@ pub(super) fn run(options: &Options, from_socket_unit: bool) -> Result<(), CliEr
         let what = "--passphrase-fd 0 is the channel to the gateway".to_owned();
         return Err(CliError::Usage { what, instead: "pass the passphrase on another descriptor".to_owned() });
     }
-    let passphrase = Passphrase::existing(&source)?;
+    let passphrase = match door {
+        Some(path) => Err(Door::open(path)?),
+        None => Ok(Passphrase::existing(&source)?),
+    };
     // Asked before the cell hides what a control group allows.
     let signers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let tokens = start_tokens(&config)?;
-    let mut cell = enter_cell(&config, tokens.iter().map(Process::id).collect())?;
-    let mut keyring = Keyring::open(&config.keys, &passphrase)?;
-    drop(passphrase);
+    let mut cell = enter_cell(&config, passphrase.is_err(), tokens.iter().map(Process::id).collect())?;
+    let mut keyring = match passphrase {
+        Ok(passphrase) => Keyring::open(&config.keys, &passphrase)?,
+        Err(door) => door.wait(&socket, &config.keys)?,
+    };
     open_tokens(&mut keyring, tokens, &config)?;
     let keys = keyring.open_keys()?;
     cell.add(Layer::LockedMemory);
@@ -81,13 +89,14 @@ fn open_tokens(keyring: &mut Keyring, processes: Vec<Process>, config: &Config) 
 
 /// Gives up everything but the log's directory, the sealed keys, and the directory of the policy, which is read again on a reload and may be
 /// replaced as a whole until then. The network is the gateway's.
-fn enter_cell(config: &Config, children: Vec<u32>) -> Result<Report, CliError> {
+fn enter_cell(config: &Config, has_door: bool, children: Vec<u32>) -> Result<Report, CliError> {
     create_dir_all(&config.log, 0o755).map_err(OpenError::from)?;
     // Somebody may have put a part of the log on another disk, and a link in its place.
     let parts = ["wal", "public", "staging", "witness"].map(|name| config.log.join(name)).into_iter().filter(|part| part.exists());
     let write = parts.chain([config.log.clone()]).collect();
     let read = [Some(config.keys.clone()), config.policy.parent().map(Path::to_owned)].into_iter().flatten().collect();
-    let plan = Plan { read, write, network: Network::None, children, hosts_library: false };
+    let network = if has_door { Network::Door } else { Network::None };
+    let plan = Plan { read, write, network, children, hosts_library: false };
     Ok(enter(&plan, &config.sandbox)?)
 }
 
