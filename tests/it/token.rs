@@ -6,9 +6,10 @@ use chancery_proto::v1::SignResponse;
 use chancery_tests::{KeyHost, Output, Publisher, Setup, run, tool};
 use rustix::process::Signal;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tonic::{Code, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -176,6 +177,27 @@ fn a_backup_has_what_names_a_token_and_the_keys_in_it() {
     let checked = token.chanceryd(&["token", "check", "hsm"]).ok().stdout;
     assert!(checked.contains("token hsm answers") && checked.contains("\"hard\""), "{checked}");
     assert!(token.chanceryd(&["key", "list"]).ok().stdout.contains("in token hsm"));
+}
+
+#[test]
+fn a_token_is_logged_in_to_when_an_operator_opens_the_keys() {
+    let Some(mut token) = Host::start() else { return };
+    let publisher = token.host.publisher("web1");
+    token.host.stop();
+    let mut serve = token.host.chanceryd_plain(&["serve", "--locked"]);
+    let mut gateway = serve.env("SOFTHSM2_CONF", &token.config).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(gateway.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let locked = lines.next().unwrap();
+    let endpoint = format!("https://{}", locked.strip_prefix("chanceryd locked on ").unwrap());
+    let _ = token.chanceryd(&["key", "unlock"]).ok();
+    assert!(lines.next().unwrap().starts_with("chanceryd ready on "));
+    let signed = block_on(async {
+        let channel = publisher.connections(&endpoint, 1).await.remove(0);
+        sign(channel, digest_header("hard", "prod", 1), vec![]).await
+    });
+    KeyHost::signal(gateway.id(), Signal::TERM);
+    assert!(gateway.wait().unwrap().success());
+    signed.unwrap();
 }
 
 #[test]
