@@ -1,7 +1,7 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
 # CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium,
-# prometheus-client, jsonschema, ip, nft, age, help2man, dpkg-deb,
+# prometheus-client, jsonschema, ip, nft, age, softhsm2-util, help2man, dpkg-deb,
 # systemd-analyze, systemd-sysusers, systemd-tmpfiles, systemd-socket-activate.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
 # `netns` skips the test that lays a cable between two network name spaces, which takes the same.
@@ -23,6 +23,7 @@ ip:ip:iproute2
 nft:nft:nftables
 chromium:chromedriver:chromium chromium-driver
 age:age:age
+softhsm2-util:softhsm2-util:softhsm2
 help2man:help2man:help2man
 dpkg-deb:dpkg-deb:dpkg
 signify:signify-openbsd:signify-openbsd

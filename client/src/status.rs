@@ -65,6 +65,8 @@ pub enum KeyState {
     Open,
     /// It is sealed.
     Locked,
+    /// It is in a token that does not answer.
+    Unreachable,
     /// The key host does not say.
     Unknown,
 }
@@ -170,6 +172,7 @@ fn compare(profile: &Profile, keys: &[v1::Key]) -> Vec<KeyComparison> {
         let state = match key.state() {
             v1::KeyState::Open => KeyState::Open,
             v1::KeyState::Locked => KeyState::Locked,
+            v1::KeyState::Unreachable => KeyState::Unreachable,
             v1::KeyState::Unspecified => KeyState::Unknown,
         };
         KeyComparison {

@@ -227,7 +227,7 @@ impl Document {
     /// Runs all blocks in one directory; each must end well.
     fn run(&self) {
         assert!(!self.blocks.is_empty());
-        if ["ostree", "ssh-keygen", "openssl"].into_iter().any(|name| tool(name).is_none()) {
+        if ["ostree", "ssh-keygen", "openssl", "softhsm2-util"].into_iter().any(|name| tool(name).is_none()) {
             return;
         }
         let room = Room::new();

@@ -42,6 +42,7 @@ mod relay;
 mod reload;
 mod self_test;
 mod signing;
+mod token;
 mod trouble;
 mod unlock;
 mod variant;

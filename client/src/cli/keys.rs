@@ -69,6 +69,7 @@ const fn state(state: KeyState) -> &'static str {
     match state {
         KeyState::Open => "open",
         KeyState::Locked => "locked",
+        KeyState::Unreachable => "unreachable",
         KeyState::Unknown => "unknown",
     }
 }

@@ -111,9 +111,18 @@ fn judge(list: Vec<Result<EndpointStatus, CliError>>, output: Output) -> Result<
 }
 
 fn locked(status: &EndpointStatus) -> Result<(), CliError> {
-    let failed = status.keys.iter().filter(|k| k.verdict == KeyVerdict::Pinned && k.state == KeyState::Locked).count();
+    let failed = status
+        .keys
+        .iter()
+        .filter(|k| k.verdict == KeyVerdict::Pinned && matches!(k.state, KeyState::Locked | KeyState::Unreachable))
+        .count();
     if failed == 0 {
         return Ok(());
     }
-    Err(CliError::Several { failed, all: status.keys.len(), what: "keys are locked; unlock them on the key host", code: 1 })
+    Err(CliError::Several {
+        failed,
+        all: status.keys.len(),
+        what: "keys are locked or unreachable; unlock them on the key host, or mend their token",
+        code: 1,
+    })
 }

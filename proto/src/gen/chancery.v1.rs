@@ -644,6 +644,8 @@ pub enum KeyState {
     Open = 1,
     /// It is sealed.
     Locked = 2,
+    /// It is in a token that does not answer, until the operator mends that.
+    Unreachable = 3,
 }
 impl KeyState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -655,6 +657,7 @@ impl KeyState {
             Self::Unspecified => "KEY_STATE_UNSPECIFIED",
             Self::Open => "KEY_STATE_OPEN",
             Self::Locked => "KEY_STATE_LOCKED",
+            Self::Unreachable => "KEY_STATE_UNREACHABLE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -663,6 +666,7 @@ impl KeyState {
             "KEY_STATE_UNSPECIFIED" => Some(Self::Unspecified),
             "KEY_STATE_OPEN" => Some(Self::Open),
             "KEY_STATE_LOCKED" => Some(Self::Locked),
+            "KEY_STATE_UNREACHABLE" => Some(Self::Unreachable),
             _ => None,
         }
     }

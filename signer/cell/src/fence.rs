@@ -31,7 +31,7 @@ fn ruleset(plan: &Plan) -> Result<RulesetCreated, RulesetError> {
         ports |= AccessNet::ConnectTcp;
     }
     // A child was started outside this fence: a signal to it would be stopped here, while seccomp lets it through to nobody else.
-    let scope = if plan.child.is_some() { BitFlags::from(Scope::AbstractUnixSocket) } else { Scope::from_all(NEWEST) };
+    let scope = if !plan.children.is_empty() { BitFlags::from(Scope::AbstractUnixSocket) } else { Scope::from_all(NEWEST) };
     rules.handle_access(ports)?.scope(scope)?.create()
 }
 

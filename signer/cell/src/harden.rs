@@ -14,6 +14,12 @@ pub struct HardenError {
     source: io::Error,
 }
 
+impl HardenError {
+    pub(crate) const fn new(measure: &'static str, source: io::Error) -> Self {
+        Self { measure, source }
+    }
+}
+
 /// Takes all measures. To be called before anything else.
 ///
 /// # Errors

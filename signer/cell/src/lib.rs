@@ -24,8 +24,11 @@ pub struct Plan {
     pub write: Vec<PathBuf>,
     /// The network.
     pub network: Network,
-    /// A child that was started before: it may be waited for and killed. No other process may be signalled.
-    pub child: Option<u32>,
+    /// Children that were started before: they may be waited for and killed. No other process may be signalled.
+    pub children: Vec<u32>,
+    /// It loads a library of somebody else while it is in the cell: files that it can read may be mapped as code, though never where they can
+    /// be written at the same time. It is killed when the process that started it ends.
+    pub hosts_library: bool,
 }
 
 /// What a process may do on the network.
@@ -104,6 +107,11 @@ pub fn enter(plan: &Plan, accepted: &Accepted) -> Result<Report, CellError> {
     let mut report = Report::hardened();
     if matches!(plan.network, Network::None | Network::Door) {
         note(&mut report, accepted, Layer::NetworkNamespace, namespace::enter())?;
+    }
+    if plan.hosts_library {
+        // Not sooner: a new name space takes it back. Not later: the call is not on the list.
+        let told = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+        told.map_err(|e| HardenError::new("end the process with its parent", e.into()))?;
     }
     match fence::raise(plan)? {
         Ok(abi) => report.landlock(abi),

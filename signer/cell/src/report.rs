@@ -98,6 +98,12 @@ impl Accepted {
         Ok(Self(names.into_iter().map(layer).collect::<Result<_, _>>()?))
     }
 
+    /// The names that [`Accepted::parse`] reads.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|layer| layer.name()).collect()
+    }
+
     pub(crate) fn contains(&self, layer: Layer) -> bool {
         self.0.contains(&layer)
     }

@@ -196,6 +196,8 @@ pub enum FromKeeper {
     ReadOnly(String),
     /// Before `Ready`, where an operator brings the passphrase: the keeper waits for it.
     Locked,
+    /// Keys can sign that could not, or the other way round: all keys as they are now.
+    Keys(Vec<KeyDescription>),
 }
 
 /// What the gateway needs to know before it takes a connection.
@@ -254,6 +256,8 @@ pub enum KeyState {
     Open,
     /// Sealed.
     Locked,
+    /// In a token that does not answer; it stays so until the key host is started again.
+    Unreachable,
 }
 
 /// The one answer to a call.
@@ -343,6 +347,8 @@ pub enum RefusalKind {
     Unavailable,
     /// A fault of the keeper.
     Internal,
+    /// The key's token does not answer. Nothing changes before the operator acts.
+    Unreachable,
 }
 
 /// A signed checkpoint.

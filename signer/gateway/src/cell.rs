@@ -24,7 +24,7 @@ pub fn plan(config: &Gateway, keeper: Option<u32>) -> Plan {
         read.extend(RESOLVER.map(PathBuf::from));
         read.extend(resolver_of_the_system());
     }
-    Plan { read, write: Vec::new(), network: Network::Serving(connect), child: keeper }
+    Plan { read, write: Vec::new(), network: Network::Serving(connect), children: keeper.into_iter().collect(), hosts_library: false }
 }
 
 /// Where `/etc/resolv.conf` is kept by a service that writes it anew, the new file must be readable too.

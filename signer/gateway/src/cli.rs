@@ -65,6 +65,9 @@ enum Command {
     /// Make and list keys (a command of chancery-keeper).
     #[command(disable_help_flag = true)]
     Key(Handed),
+    /// Add, list and check tokens, in which keys can be (a command of chancery-keeper).
+    #[command(disable_help_flag = true)]
+    Token(Handed),
     /// Check policies (a command of chancery-keeper).
     #[command(disable_help_flag = true)]
     Policy(Handed),
@@ -296,6 +299,7 @@ impl Cli {
                 Ok(serve(&self.dir, keeper, &unlock, &dial)?)
             }
             Command::Key(handed) => Err(hand_over(&program, "key", &self.dir, self.json, handed).into()),
+            Command::Token(handed) => Err(hand_over(&program, "token", &self.dir, self.json, handed).into()),
             Command::Policy(handed) => Err(hand_over(&program, "policy", &self.dir, self.json, handed).into()),
             Command::Log(handed) => Err(hand_over(&program, "log", &self.dir, self.json, handed).into()),
             Command::Backup(handed) => Err(hand_over(&program, "backup", &self.dir, self.json, handed).into()),

@@ -1,8 +1,9 @@
 //! `grpc.health.v1`: one service name for each key, and the empty name for the key host as a whole. Green means that it signs.
 
 use crate::link::{KeeperState, Link};
-use chancery_channel::{KeyState, Ready, ToKeeper};
-use std::time::Duration;
+use chancery_channel::{KeyDescription, KeyState, Ready, ToKeeper};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tonic_health::ServingStatus;
@@ -15,8 +16,8 @@ const WHOLE: &str = "";
 #[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
-    /// Each key, and whether it is open.
-    keys: Vec<(String, bool)>,
+    /// The names of all keys; none comes or goes while the keeper runs.
+    names: Vec<String>,
 }
 
 /// How often the keeper is asked whether it lives, and how long it may take to answer.
@@ -31,15 +32,16 @@ pub struct Pulse {
 impl Health {
     /// Nothing serves yet.
     pub async fn new(reporter: HealthReporter, ready: &Ready) -> Self {
-        let keys = ready.keys.iter().map(|k| (k.name.to_string(), k.state == KeyState::Open)).collect();
-        let health = Self { reporter, keys };
-        health.tell(false).await;
+        let mut names: Vec<String> = ready.keys.iter().map(|k| k.name.to_string()).collect();
+        names.dedup();
+        let health = Self { reporter, names };
+        health.tell(None).await;
         health
     }
 
     /// Follows the keeper's state until it is gone. The keeper is asked now and then, because one that hangs says nothing.
     pub async fn follow(&self, link: &Link, pulse: Pulse) {
-        let mut state = link.keeper();
+        let (mut state, mut keys) = (link.keeper(), link.keys());
         let (beat, mut beats) = watch::channel(true);
         let asking = ask_again_and_again(link, pulse, &beat);
         let following = async {
@@ -49,12 +51,14 @@ impl Health {
                 if let KeeperState::ReadOnly(why) = &now {
                     tracing::error!(why, "the keeper signs nothing; reads are served");
                 }
-                self.tell(alive && now == KeeperState::Signing).await;
+                let described = keys.borrow_and_update().clone();
+                self.tell((alive && now == KeeperState::Signing).then_some(&described)).await;
                 if now == KeeperState::Gone {
                     return;
                 }
                 tokio::select! {
                     _ = state.changed() => {}
+                    _ = keys.changed() => {}
                     _ = beats.changed() => {}
                 }
             }
@@ -67,24 +71,43 @@ impl Health {
 
     /// Nothing serves any more.
     pub async fn stop(&self) {
-        self.tell(false).await;
+        self.tell(None).await;
     }
 
     /// Ends the streams of those who watch, which would keep their connections open.
     pub async fn forget(mut self) {
         self.reporter.clear_service_status(WHOLE).await;
-        for (key, _) in &self.keys {
+        for key in &self.names {
             self.reporter.clear_service_status(key).await;
         }
     }
 
-    async fn tell(&self, signing: bool) {
+    /// `None` when nothing is signed; else what each key can do.
+    async fn tell(&self, signing: Option<&Vec<KeyDescription>>) {
         let status = |serving| if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-        self.reporter.set_service_status(WHOLE, status(signing)).await;
-        for (key, open) in &self.keys {
-            self.reporter.set_service_status(key, status(signing && *open)).await;
+        self.reporter.set_service_status(WHOLE, status(signing.is_some())).await;
+        let open = signing.map(|keys| open(keys, now())).unwrap_or_default();
+        for key in &self.names {
+            self.reporter.set_service_status(key, status(open.get(key.as_str()).is_some_and(|open| *open))).await;
         }
     }
+}
+
+/// Whether each key can sign: all its versions that are not retired, or, when all are, its newest.
+fn open(keys: &[KeyDescription], now: u64) -> BTreeMap<&str, bool> {
+    let mut open = BTreeMap::new();
+    for key in keys {
+        open.insert(key.name.as_str(), key.state == KeyState::Open);
+    }
+    for key in keys.iter().filter(|key| !key.is_retired(now) && key.state != KeyState::Open) {
+        open.insert(key.name.as_str(), false);
+    }
+    open
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 /// Never returns.
@@ -108,5 +131,35 @@ async fn answers(link: &Link) -> bool {
     match link.call(|id| ToKeeper::Checkpoint { id }) {
         Ok(mut call) => call.answer().await.is_ok(),
         Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chancery_channel::KeyName;
+
+    #[test]
+    fn a_key_is_well_when_all_its_versions_are_that_still_sign() {
+        use KeyState::{Locked, Open, Unreachable};
+        let key = |name: &str, version, retires, state| KeyDescription {
+            name: KeyName::new(name).unwrap(),
+            version,
+            public_key: [0; 32],
+            constructions: Vec::new(),
+            created: 0,
+            retires,
+            state,
+        };
+        let keys = [
+            key("a", 1, Some(10), Unreachable),
+            key("a", 2, None, Open),
+            key("b", 1, Some(30), Unreachable),
+            key("b", 2, None, Open),
+            key("c", 1, Some(10), Open),
+            key("d", 1, None, Locked),
+        ];
+        let found: Vec<(&str, bool)> = open(&keys, 20).into_iter().collect();
+        assert_eq!(found, [("a", true), ("b", false), ("c", true), ("d", false)]);
     }
 }

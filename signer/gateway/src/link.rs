@@ -7,7 +7,7 @@ mod tests;
 
 pub use greeting::{Greeted, Greeting, GreetingError};
 
-use chancery_channel::{Answer, FrameError, Ready, ToKeeper, encode};
+use chancery_channel::{Answer, FrameError, KeyDescription, Ready, ToKeeper, encode};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +43,8 @@ struct Shared {
     /// Room was made in `State::outgoing`.
     room: Notify,
     keeper: watch::Sender<KeeperState>,
+    /// All keys, as the keeper described them last.
+    keys: watch::Sender<Vec<KeyDescription>>,
     /// How often the keeper wanted the witnesses asked.
     witness_wanted: watch::Sender<u64>,
 }
@@ -142,6 +144,12 @@ impl Link {
     #[must_use]
     pub fn keeper(&self) -> watch::Receiver<KeeperState> {
         self.shared.keeper.subscribe()
+    }
+
+    /// All keys, and their changes.
+    #[must_use]
+    pub fn keys(&self) -> watch::Receiver<Vec<KeyDescription>> {
+        self.shared.keys.subscribe()
     }
 
     /// Changes when requests wait for a cosignature.

@@ -163,6 +163,7 @@ pub fn status(refused: Refusal) -> Status {
         RefusalKind::Busy => Code::ResourceExhausted,
         RefusalKind::Unavailable => Code::Unavailable,
         RefusalKind::Internal => Code::Internal,
+        RefusalKind::Unreachable => Code::FailedPrecondition,
     };
     with_details(code, refusal(refused))
 }
@@ -218,6 +219,7 @@ pub fn key(key: KeyDescription) -> v1::Key {
     let state = match key.state {
         KeyState::Open => v1::KeyState::Open,
         KeyState::Locked => v1::KeyState::Locked,
+        KeyState::Unreachable => v1::KeyState::Unreachable,
     };
     v1::Key {
         name: key.name.into(),

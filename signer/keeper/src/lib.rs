@@ -23,3 +23,4 @@ pub mod record;
 pub mod serve;
 mod sheet;
 mod text;
+pub mod token;

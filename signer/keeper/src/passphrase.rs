@@ -1,4 +1,4 @@
-//! The passphrase of the keyring: from a terminal, an inherited file descriptor or a file. Never from an argument or the environment,
+//! The passphrase of the keyring, and PINs of tokens: from a terminal, an inherited file descriptor or a file. Never from an argument or the environment,
 //! where other programs see it.
 
 use crate::guarded::{self, GuardError};
@@ -86,6 +86,14 @@ impl Passphrase {
             return Err(PassphraseError::Differ);
         }
         Ok(passphrase)
+    }
+
+    /// The PIN of a token.
+    ///
+    /// # Errors
+    /// [`PassphraseError`].
+    pub fn pin(source: &Source) -> Result<Self, PassphraseError> {
+        read(source, "PIN of the token: ")
     }
 
     /// What another process of ours sends, up to the end of its message.

@@ -42,10 +42,15 @@ pub(super) fn calls(plan: &Plan) -> Vec<Call> {
     } else {
         all.extend(CHANGES.iter().copied().chain([SYS_openat]).map(plain));
     }
-    if let Some(child) = plan.child {
+    if !plan.children.is_empty() {
         all.push(plain(SYS_wait4));
         all.push(plain(SYS_waitid));
-        all.push(checked(SYS_kill, 0, INT, u64::from(child)));
+        all.extend(plan.children.iter().map(|child| checked(SYS_kill, 0, INT, u64::from(*child))));
+    }
+    if plan.hosts_library {
+        // Code out of files, as the dynamic linker maps it. What can be written is still never code.
+        all.push(checked(SYS_mmap, 2, bits(&[PROT_WRITE]), 0));
+        all.extend(LIBRARY.iter().copied().map(plain));
     }
     if matches!(plan.network, Network::Serving(_)) {
         all.extend(SERVING.iter().copied().map(plain));
@@ -214,6 +219,23 @@ const SERVING: &[c_long] = &[
     SYS_sendmmsg,
     #[cfg(target_arch = "x86_64")]
     SYS_epoll_wait,
+];
+
+/// How libraries in C have their threads wait for each other and for sockets, and ask what they use.
+const LIBRARY: &[c_long] = &[
+    SYS_pipe2,
+    SYS_eventfd2,
+    SYS_epoll_create1,
+    SYS_epoll_ctl,
+    SYS_epoll_pwait,
+    SYS_pselect6,
+    SYS_getrusage,
+    SYS_sched_getscheduler,
+    SYS_sched_getparam,
+    #[cfg(target_arch = "x86_64")]
+    SYS_epoll_wait,
+    #[cfg(target_arch = "x86_64")]
+    SYS_select,
 ];
 
 const fn plain(number: c_long) -> Call {

@@ -23,14 +23,15 @@ fn main() {
     let port: u16 = port.parse().unwrap();
     let accepted = Accepted::parse(accepted.split(',').filter(|n| !n.is_empty())).unwrap();
     let network = match role.as_str() {
-        "keeper" => Network::None,
+        "keeper" | "library" => Network::None,
         "gateway" => Network::Serving(Connect::Nowhere),
         _ => Network::Serving(Connect::Ports(vec![port])),
     };
-    let write = if role == "keeper" { vec![writable.into()] } else { vec![] };
+    let write = if network == Network::None { vec![writable.into()] } else { vec![] };
     // It ends with its input, so at the latest when this process does.
     let child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let plan = Plan { read: vec![readable.into()], write, network, child: (role != "keeper").then_some(child.id()) };
+    let children = if network == Network::None { vec![] } else { vec![child.id()] };
+    let plan = Plan { read: vec![readable.into()], write, network, children, hosts_library: role == "library" };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     match enter(&plan, &accepted) {
         Ok(report) => println!("report: {report}"),
@@ -144,5 +145,13 @@ mod calls {
         // SAFETY: a mapping at an address that the kernel chooses, which nobody uses.
         let page = unsafe { mmap(std::ptr::null_mut(), 4096, executable, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) };
         super::say("executable memory", if page == MAP_FAILED { Err(std::io::Error::last_os_error()) } else { Ok(()) });
+        // SAFETY: as above.
+        let both = unsafe { mmap(std::ptr::null_mut(), 4096, executable | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) };
+        super::say("writable code", if both == MAP_FAILED { Err(std::io::Error::last_os_error()) } else { Ok(()) });
+        // SAFETY: as above.
+        let page = unsafe { mmap(std::ptr::null_mut(), 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) };
+        // SAFETY: the page is ours, and nothing is in it.
+        let made = unsafe { mprotect(page, 4096, executable) };
+        super::say("code out of what was written", if made < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) });
     }
 }

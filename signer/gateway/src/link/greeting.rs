@@ -85,6 +85,7 @@ impl Greeting {
             more: Notify::new(),
             room: Notify::new(),
             keeper: watch::Sender::new(state),
+            keys: watch::Sender::new(ready.keys.clone()),
             witness_wanted: watch::Sender::new(0),
         });
         tokio::spawn(pumps::write(Arc::clone(&shared)));

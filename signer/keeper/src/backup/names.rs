@@ -36,6 +36,10 @@ fn is_certificate(file: &str) -> bool {
 }
 
 fn is_key_file(file: &str) -> bool {
+    // A token: its PIN is sealed in the file, and the secrets of its keys are in the token.
+    if let Some(token) = file.strip_suffix(".token.toml") {
+        return KeyName::new(token).is_ok();
+    }
     let Some((stem, "toml" | "pgp")) = file.rsplit_once('.') else { return false };
     let (name, version) = stem.split_once(".v").unwrap_or((stem, "1"));
     KeyName::new(name).is_ok() && version.len() <= 10 && version.bytes().all(|b| b.is_ascii_digit()) && !version.is_empty()
@@ -84,6 +88,7 @@ mod tests {
             "keys/release-2.toml",
             "keys/release.v2.toml",
             "keys/release.pgp",
+            "keys/hsm.token.toml",
             "log/public/checkpoint",
             "log/public/tile/0/x001/234",
             "log/public/tile/entries/000.p/17",
@@ -106,6 +111,10 @@ mod tests {
             "keys/a/b.toml",
             "keys/.toml",
             "keys/a.v.toml",
+            "keys/.token.toml",
+            "keys/a.b.token.toml",
+            "keys/a.v2.token.toml",
+            "keys/a.token.pgp",
             "keys/a.v1/../x.toml",
             "keys/A.toml",
             "keys//a.toml",

@@ -1,9 +1,10 @@
 //! `chancery-keeper key …`.
 
 use super::rotate::{Retire, Rotate};
-use super::{CliError, Options, now, remark};
+use super::{CliError, Options, now, remark, token};
+use crate::config::Config;
 use crate::door;
-use crate::key::{self, ImportedSeed, KeyError, Keyring, PublicPart, purpose};
+use crate::key::{self, ImportedSeed, InToken, KeyError, Keyring, ObjectId, PublicPart, purpose};
 use crate::passphrase::Passphrase;
 use crate::text::{hex, quote};
 use chancery_channel::KeyName;
@@ -65,6 +66,9 @@ pub(super) struct New {
     /// What it is for, such as ostree-summary,ostree-commit or openpgp-detached; git-tag means git-tag/sshsig.
     #[arg(long = "for", value_name = "CONSTRUCTION,…", value_delimiter = ',', required = true)]
     constructions: Vec<String>,
+    /// Keep it in this token, which its private half never leaves; `chanceryd token add` adds tokens.
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -84,11 +88,14 @@ pub(super) struct Import {
     #[command(flatten)]
     new: New,
     /// The file with the private key.
-    #[arg(long, value_name = "FILE")]
-    from: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "object", conflicts_with_all = ["object", "token"])]
+    from: Option<PathBuf>,
     /// The OpenPGP certificate that has the key, made elsewhere: by an offline primary key.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "object")]
     certificate: Option<PathBuf>,
+    /// The key of the token with this id, as `chanceryd token check` lists them.
+    #[arg(long, value_name = "HEXID", requires = "token")]
+    object: Option<ObjectId>,
 }
 
 #[derive(Debug, Args)]
@@ -150,6 +157,10 @@ pub(super) struct Facts {
     created_seconds: u64,
     retires: Option<String>,
     origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
     pub(super) public_key: String,
     key_id: String,
 }
@@ -174,15 +185,11 @@ impl Key {
     pub(super) fn run(self, options: &Options) -> Result<(), CliError> {
         let config = options.config()?;
         match self {
-            Self::New(new) => {
-                let (name, constructions) = new.parse()?;
-                let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
-                made(options, &keyring.new_key(name, &constructions, now())?)
-            }
+            Self::New(new) => new.run(options, &config),
             Self::Certify(Certify { name, user_id, days }) => {
                 let name = key_name(&name)?;
                 let user = UserId::new(&user_id).map_err(|e| CliError::Usage { what: e.to_string(), instead: String::new() })?;
-                let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
+                let keyring = token::keyring_for(options, &config, &name, false)?;
                 let expires = days.map(|days| now().saturating_add(u64::from(days).saturating_mul(86_400)));
                 keyring.certify(&name, &user, expires, now())?;
                 let text = format!("made the OpenPGP certificate of key {name}\nnext: chanceryd key export {name} --format openpgp\n");
@@ -192,22 +199,11 @@ impl Key {
             Self::Retire(retire) => retire.run(options, &config),
             Self::Revocation(Revocation { name, reason }) => {
                 let name = key_name(&name)?;
-                let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
+                let keyring = token::keyring_for(options, &config, &name, false)?;
                 let text = openpgp::armor(openpgp::Block::PublicKey, &keyring.revocation(&name, &reason, now())?);
                 options.print(&serde_json::json!({ "revocation": text }), &text)
             }
-            Self::Import(Import { new, from, certificate }) => {
-                let (name, constructions) = new.parse()?;
-                let seed = ImportedSeed::read(&from).map_err(KeyError::from)?;
-                let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
-                let certificate = certificate.map(|path| read_certificate(&path)).transpose()?;
-                let part = keyring.import(name, &constructions, &seed, certificate.as_deref(), now())?;
-                remark(
-                    "warning: this key existed outside of the keyring; whoever had it there can still sign without being recorded.\n  \
-                     Destroy the other copies, and replace it by a new key where clients can be told of one.\n",
-                );
-                made(options, &part)
-            }
+            Self::Import(import) => import.run(options, &config),
             Self::Unlock(at) => at.unlock(options),
             Self::List => {
                 let keys: Vec<Facts> = key::list(&config.keys)?.iter().map(facts).collect();
@@ -234,6 +230,31 @@ impl Key {
     }
 }
 
+impl Import {
+    fn run(self, options: &Options, config: &Config) -> Result<(), CliError> {
+        let (name, constructions) = self.new.parse()?;
+        if let (Some(token), Some(object)) = (&self.new.token, self.object) {
+            let token = key_name(token)?;
+            let keyring = token::keyring_with(options, config, &token, false)?;
+            let part = keyring.adopt(InToken { token, object }, name, &constructions, now())?;
+            remark(
+                "warning: whoever has the PIN of the token can sign with this key without being recorded, and so can others if it was ever \n  \
+                 outside of the token. Replace it by a new key where clients can be told of one.\n",
+            );
+            return made(options, &part);
+        }
+        let seed = ImportedSeed::read(&self.from.unwrap_or_default()).map_err(KeyError::from)?;
+        let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
+        let certificate = self.certificate.map(|path| read_certificate(&path)).transpose()?;
+        let part = keyring.import(name, &constructions, &seed, certificate.as_deref(), now())?;
+        remark(
+            "warning: this key existed outside of the keyring; whoever had it there can still sign without being recorded.\n  \
+             Destroy the other copies, and replace it by a new key where clients can be told of one.\n",
+        );
+        made(options, &part)
+    }
+}
+
 impl UnlockAt {
     fn unlock(self, options: &Options) -> Result<(), CliError> {
         let socket = self.socket.unwrap_or_else(|| door::place(&options.dir));
@@ -243,6 +264,17 @@ impl UnlockAt {
 }
 
 impl New {
+    fn run(self, options: &Options, config: &Config) -> Result<(), CliError> {
+        let (name, constructions) = self.parse()?;
+        let Some(token) = &self.token else {
+            let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
+            return made(options, &keyring.new_key(name, &constructions, now())?);
+        };
+        let token = key_name(token)?;
+        let keyring = token::keyring_with(options, config, &token, true)?;
+        made(options, &keyring.new_key_in(&token, name, &constructions, now())?)
+    }
+
     fn parse(&self) -> Result<(KeyName, Vec<Construction>), CliError> {
         let mut constructions = Vec::new();
         for name in &self.constructions {
@@ -281,6 +313,8 @@ pub(super) fn facts(part: &PublicPart) -> Facts {
         created_seconds: key.created,
         retires: key.retires.map(key::time_text),
         origin: part.origin.name(),
+        token: part.token.as_ref().map(|place| place.token.to_string()),
+        object: part.token.as_ref().map(|place| place.object.to_string()),
         public_key: public.map(|k| k.to_ostree()).unwrap_or_default(),
         key_id: public.map(|k| hex(&k.key_id())).unwrap_or_default(),
     }
@@ -320,10 +354,12 @@ fn table(keys: &[Facts]) -> String {
     }
     let mut out = String::new();
     for key in keys {
-        let Facts { name, version, constructions, created, retires, origin, public_key, .. } = key;
+        let Facts { name, version, constructions, created, retires, origin, public_key, token, .. } = key;
         let day = created.split('T').next().unwrap_or(created);
         let end = retires.as_ref().map_or_else(String::new, |end| format!(", retired from {end} on"));
-        out.push_str(&format!("{name}  version {version}, {origin} {day}{end}, for {}\n  {public_key}\n", constructions.join(", ")));
+        let place = token.as_ref().map_or_else(String::new, |token| format!(", in token {token}"));
+        let what = constructions.join(", ");
+        out.push_str(&format!("{name}  version {version}, {origin} {day}{end}{place}, for {what}\n  {public_key}\n"));
     }
     out
 }

@@ -8,6 +8,7 @@ mod policy;
 mod rotate;
 mod rotate_log;
 mod run;
+mod token;
 
 use crate::backup::BackupError;
 use crate::config::{Config, ConfigError};
@@ -33,7 +34,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[command(
     name = "chancery-keeper",
     version,
-    after_help = "Example:\n  chancery-keeper key new release --for ostree-summary,ostree-commit --dir /etc/chancery\n  chancery-keeper policy check --dir /etc/chancery\n\n`chanceryd key|policy|log|backup|restore …` are the same commands."
+    after_help = "Example:\n  chancery-keeper key new release --for ostree-summary,ostree-commit --dir /etc/chancery\n  chancery-keeper policy check --dir /etc/chancery\n\n`chanceryd key|token|policy|log|backup|restore …` are the same commands."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -80,6 +81,15 @@ enum Command {
     /// Make, list, export and import keys.
     #[command(subcommand)]
     Key(key::Key),
+    /// Add, list and check tokens (PKCS#11), in which keys can be.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Host the library of one token, in a process of its own; `chancery-keeper run` starts this.
+    #[command(hide = true)]
+    TokenHost {
+        /// The name of the token, for people who list processes.
+        name: String,
+    },
     /// Check policies.
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -110,6 +120,12 @@ pub enum CliError {
     /// A key or the keyring.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The PIN of a token.
+    #[error("there is no PIN; it is asked for on the terminal, or taken from --pin-file or --pin-fd")]
+    Pin(#[source] PassphraseError),
+    /// The process of a token.
+    #[error(transparent)]
+    TokenHost(#[from] crate::token::HostError),
     /// A name or construction on the command line.
     #[error("{what}{}", if instead.is_empty() { String::new() } else { format!("\n  {instead}") })]
     Usage {
@@ -262,6 +278,8 @@ impl Cli {
                 run::run(options, from_socket_unit, door.as_deref())
             }
             Command::Key(command) => command.run(options),
+            Command::Token(command) => command.run(options),
+            Command::TokenHost { .. } => Ok(crate::token::host()?),
             Command::Policy(command) => command.run(options),
             Command::Log(command) => command.run(options),
             Command::Backup(command) => command.run(options),

@@ -1,7 +1,7 @@
 //! `chancery-keeper key rotate` and `key retire`.
 
 use super::key::{facts, key_name};
-use super::{CliError, Options, now};
+use super::{CliError, Options, now, token};
 use crate::config::Config;
 use crate::key::{self, Keyring};
 use crate::passphrase::Passphrase;
@@ -32,7 +32,7 @@ pub(super) struct Retire {
 impl Rotate {
     pub(super) fn run(self, options: &Options, config: &Config) -> Result<(), CliError> {
         let (name, end) = (key_name(&self.name)?, date(&self.retire)?);
-        let keyring = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?;
+        let keyring = token::keyring_for(options, config, &name, true)?;
         let facts = facts(&keyring.rotate(&name, end, now())?);
         let text = format!(
             "made version {} of key {name}, which signs from {} on\npublic key: {}\n\

@@ -3,10 +3,11 @@
 use super::{CliError, Options, policy};
 use crate::config::Config;
 use crate::door::Door;
-use crate::key::Keyring;
+use crate::key::{self, KeyError, Keyring};
 use crate::passphrase::{Passphrase, Source};
 use crate::record::Recorder;
 use crate::serve::{House, HouseLog, Limits, serve};
+use crate::token::{Process, Token};
 use chancery_cell::{Layer, Network, Plan, Report, enter};
 use chancery_reqlog::durable::create_dir_all;
 use chancery_reqlog::{Log, LogConfig, OpenError, Witnesses};
@@ -37,11 +38,13 @@ pub(super) fn run(options: &Options, from_socket_unit: bool, door: Option<&Path>
     };
     // Asked before the cell hides what a control group allows.
     let signers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut cell = enter_cell(&config, passphrase.is_err())?;
-    let keyring = match passphrase {
+    let tokens = start_tokens(&config)?;
+    let mut cell = enter_cell(&config, passphrase.is_err(), tokens.iter().map(Process::id).collect())?;
+    let mut keyring = match passphrase {
         Ok(passphrase) => Keyring::open(&config.keys, &passphrase)?,
         Err(door) => door.wait(&socket, &config.keys)?,
     };
+    open_tokens(&mut keyring, tokens, &config)?;
     let keys = keyring.open_keys()?;
     cell.add(if keyring.in_secret_memory() { Layer::SecretMemory } else { Layer::LockedMemory });
     tracing::info!("cell: {cell}");
@@ -55,16 +58,45 @@ pub(super) fn run(options: &Options, from_socket_unit: bool, door: Option<&Path>
     Ok(serve(socket, House { policy, policy_file: config.policy, keys, log: opened, limits, cell, signers })?)
 }
 
+/// Starts a process for each token, while programs can be started. It knows nothing yet.
+fn start_tokens(config: &Config) -> Result<Vec<Process>, CliError> {
+    // Without a keyring there is nothing to be opened either, which is told then.
+    let names = key::token_names(&config.keys).unwrap_or_default();
+    names.iter().map(|name| Ok(Process::start(name).map_err(KeyError::from)?)).collect()
+}
+
+/// Opens all tokens at once: one that does not answer costs the others nothing but its time. Its keys cannot sign; all others can.
+fn open_tokens(keyring: &mut Keyring, processes: Vec<Process>, config: &Config) -> Result<(), CliError> {
+    let accepted = config.sandbox.names();
+    let ring = &*keyring;
+    let open = |process: Process| {
+        let name = process.token().clone();
+        match ring.open_token(process, &accepted, false) {
+            Err(KeyError::Token(error)) => {
+                tracing::error!(token = %name, %error, "a token cannot be used, so its keys sign nothing until the key host is started anew");
+                Ok(Token::absent(name, &error))
+            }
+            opened => opened,
+        }
+    };
+    let opened: Vec<Result<Token, KeyError>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = processes.into_iter().map(|process| scope.spawn(|| open(process))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    });
+    opened.into_iter().try_for_each(|token| token.map(|token| keyring.attach(token)))?;
+    Ok(())
+}
+
 /// Gives up everything but the log's directory, the sealed keys, and the directory of the policy, which is read again on a reload and may be
 /// replaced as a whole until then. The network is the gateway's.
-fn enter_cell(config: &Config, has_door: bool) -> Result<Report, CliError> {
+fn enter_cell(config: &Config, has_door: bool, children: Vec<u32>) -> Result<Report, CliError> {
     create_dir_all(&config.log, 0o755).map_err(OpenError::from)?;
     // Somebody may have put a part of the log on another disk, and a link in its place.
     let parts = ["wal", "public", "staging", "witness"].map(|name| config.log.join(name)).into_iter().filter(|part| part.exists());
     let write = parts.chain([config.log.clone()]).collect();
     let read = [Some(config.keys.clone()), config.policy.parent().map(Path::to_owned)].into_iter().flatten().collect();
     let network = if has_door { Network::Door } else { Network::None };
-    let plan = Plan { read, write, network, child: None };
+    let plan = Plan { read, write, network, children, hosts_library: false };
     Ok(enter(&plan, &config.sandbox)?)
 }
 

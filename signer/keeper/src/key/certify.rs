@@ -3,6 +3,7 @@
 //! A certificate is public and lies beside its key. It is made where the keyring is opened by a person, not by the running keeper, and
 //! its digest is recorded when the key goes into service.
 
+use super::backend::SigningFault;
 use super::error::KeyError;
 use super::keyring::Keyring;
 use super::open::OpenKey;
@@ -66,7 +67,10 @@ struct OpenpgpSigner {
 
 impl OpenpgpSigner {
     fn sign(&self, tbs: &[u8]) -> Result<[u8; 64], KeyError> {
-        self.open.sign_bytes(tbs).map_err(|_| KeyError::SelfCheck)
+        self.open.sign_bytes(tbs).map_err(|fault| match fault {
+            SigningFault::SelfCheck => KeyError::SelfCheck,
+            SigningFault::Token(error) => error.into(),
+        })
     }
 }
 

@@ -123,6 +123,36 @@ pub enum KeyError {
     /// What is to be imported is not understood.
     #[error(transparent)]
     Import(#[from] super::import::ImportError),
+    /// The name of a token is taken.
+    #[error("there is a token {name} already; choose another name, or remove keys/{name}.token.toml when no key is in it")]
+    TokenExists {
+        /// The name.
+        name: KeyName,
+    },
+    /// No such token.
+    #[error("there is no token {name}; `chanceryd token list` shows all, `chanceryd token add` adds one")]
+    UnknownToken {
+        /// The name.
+        name: KeyName,
+    },
+    /// A PIN that cannot be sealed.
+    #[error("the PIN has more than {max} bytes")]
+    PinLength {
+        /// How many it may have.
+        max: usize,
+    },
+    /// No such key in a token.
+    #[error(
+        "token {} has not exactly one Ed25519 key with the id {}, with its public key beside it; `chanceryd token check {}` lists them",
+        place.token, place.object, place.token
+    )]
+    NoObject {
+        /// Where it should be.
+        place: super::token::InToken,
+    },
+    /// A token.
+    #[error(transparent)]
+    Token(#[from] crate::token::TokenError),
     /// The key signs nothing that has to do with OpenPGP.
     #[error(
         "key {name} was not made for OpenPGP, so it has no certificate; make one with `key new NAME --for openpgp-detached`, or for a construction that ends in /openpgp"

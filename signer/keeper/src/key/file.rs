@@ -1,7 +1,8 @@
 //! The files of a keyring, as text. What is public in them is bound to what is sealed.
 
 use super::error::KeyError;
-use super::seal::{self, Cost, SEALED, SealError, Secret};
+use super::seal::{self, Cost, SealError, Secret, SecretBytes};
+use super::token::{InToken, ObjectId};
 use crate::guarded;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,14 +28,14 @@ pub(super) trait Sealed: Serialize + DeserializeOwned {
     fn sealed_mut(&mut self) -> &mut String;
 
     /// Seals a secret and puts it in.
-    fn seal(mut self, key: &Secret, secret: &Secret) -> Result<Self, SealError> {
+    fn seal<const N: usize>(mut self, key: &Secret, secret: &SecretBytes<N>) -> Result<Self, SealError> {
         *self.sealed_mut() = STANDARD.encode(seal::seal(key, &self.public(), secret)?);
         Ok(self)
     }
 
     /// Opens the secret.
-    fn open(&self, key: &Secret) -> Result<Secret, SealError> {
-        let sealed: [u8; SEALED] = decoded(self.sealed()).ok_or(SealError::Sealed)?;
+    fn open<const N: usize>(&self, key: &Secret) -> Result<SecretBytes<N>, SealError> {
+        let sealed = STANDARD.decode(self.sealed()).map_err(|_| SealError::Sealed)?;
         seal::open(key, &self.public(), &sealed)
     }
 
@@ -77,6 +78,12 @@ pub(super) struct KeyFile {
     pub(super) retires: Option<String>,
     pub(super) origin: Origin,
     pub(super) public_key: String,
+    /// The token that has the secret; then nothing secret is sealed here, and the seal only binds what is public.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) token: Option<KeyName>,
+    /// Which object of the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) object: Option<ObjectId>,
     pub(super) sealed: String,
 }
 
@@ -162,6 +169,7 @@ impl Sealed for KeyFile {
     fn public(&self) -> Vec<u8> {
         let constructions: Vec<&str> = self.constructions.iter().map(|c| c.name()).collect();
         let (version, constructions) = (self.version.to_string(), constructions.join(","));
+        let object = self.object.as_ref().map(ObjectId::to_string);
         let mut fields = vec![
             ("format", self.format.as_str()),
             ("name", self.name.as_str()),
@@ -173,6 +181,8 @@ impl Sealed for KeyFile {
             ("public_key", &self.public_key),
         ];
         fields.extend(self.retires.iter().map(|end| ("retires", end.as_str())));
+        fields.extend(self.token.iter().map(|token| ("token", token.as_str())));
+        fields.extend(object.iter().map(|object| ("object", object.as_str())));
         seal::canonical(&fields)
     }
 
@@ -186,6 +196,15 @@ impl Sealed for KeyFile {
 }
 
 impl KeyFile {
+    /// Where the secret is, when it is in a token. `None` when the file says half of it.
+    pub(super) fn in_token(&self) -> Option<Option<InToken>> {
+        match (&self.token, &self.object) {
+            (Some(token), Some(object)) => Some(Some(InToken { token: token.clone(), object: object.clone() })),
+            (None, None) => Some(None),
+            _ => None,
+        }
+    }
+
     /// What is public about the key. Not to be believed before the key was opened.
     pub(super) fn description(&self) -> Option<KeyDescription> {
         Some(KeyDescription {

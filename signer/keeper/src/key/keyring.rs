@@ -1,29 +1,41 @@
 //! The keyring: a directory of sealed keys, and the passphrase that opens it.
 
+use super::backend::InMemory;
 use super::certify::certificate_digest;
 use super::error::KeyError;
 use super::file::{self, ARGON2ID, ED25519, Kdf, KeyFile, KeyringFile, LogKeyFile, Origin, Sealed};
 use super::import::ImportedSeed;
 use super::open::{LogKey, OpenKey, OpenKeys, public_of};
+use super::paths::{existing, free_path, key_paths, keyring_path, log_path, toml_files, version_path};
 use super::purpose;
-use super::seal::{self, Cost, SealError, Secret};
+use super::seal::{self, Cost, SealError, Secret, SecretBytes};
+use super::token::{InToken, KeyInToken};
 use crate::guarded;
 use crate::passphrase::Passphrase;
 use crate::text::nearest;
+use crate::token::Token;
 use chancery_channel::{KeyDescription, KeyName};
 use chancery_formats::{Construction, openpgp};
 use chancery_reqlog::durable;
 use chancery_tlog::VerifierKey;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Names that are taken by the keeper's own files.
-const RESERVED: [&str; 2] = ["keyring", "log"];
 const SALT: usize = 16;
 
 /// An open keyring.
 pub struct Keyring {
     dir: PathBuf,
     master: Secret,
+    /// The tokens that are at hand.
+    tokens: BTreeMap<KeyName, Arc<Token>>,
+}
+
+/// What a new version of a key signs with.
+pub(super) enum Material<'a> {
+    Seed(&'a Secret),
+    InToken(&'a KeyInToken),
 }
 
 /// The key of a log that is not begun yet.
@@ -56,6 +68,8 @@ pub struct PublicPart {
     pub description: KeyDescription,
     /// Where it comes from.
     pub origin: Origin,
+    /// Where its secret is, when that is in a token.
+    pub token: Option<InToken>,
 }
 
 impl Keyring {
@@ -89,7 +103,7 @@ impl Keyring {
         let file = KeyringFile { format: KeyringFile::FORMAT.to_owned(), sealed: String::new(), kdf };
         let master = seal::random()?;
         let file = file.seal(&seal::key_from(passphrase.as_bytes(), &salt, cost)?, &master)?;
-        let keyring = Self { dir: dir.to_owned(), master };
+        let keyring = Self { dir: dir.to_owned(), master, tokens: BTreeMap::new() };
         keyring.add_log_key(log_origin, now)?;
         // Last, because it is what makes the directory a keyring.
         durable::write_immutable(&keyring_path(dir), file.to_text().as_bytes(), 0o600)?;
@@ -110,7 +124,7 @@ impl Keyring {
         let salt: [u8; SALT] = file::decoded(&file.kdf.salt).ok_or_else(wrong)?;
         let key = seal::key_from(passphrase.as_bytes(), &salt, file.kdf.cost())?;
         let master = opened(file.open(&key), wrong)?;
-        Ok(Self { dir: dir.to_owned(), master })
+        Ok(Self { dir: dir.to_owned(), master, tokens: BTreeMap::new() })
     }
 
     /// Whether its secrets lie in memory that no other process can read.
@@ -124,7 +138,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyError`] when the name is taken or the constructions cannot share a key.
     pub fn new_key(&self, name: KeyName, constructions: &[Construction], now: u64) -> Result<PublicPart, KeyError> {
-        self.add(name, constructions, Origin::New, &seal::random()?, now)
+        self.add(name, constructions, Origin::New, &Material::Seed(&seal::random()?), now)
     }
 
     /// Takes in a signing key that was made elsewhere, with the OpenPGP certificate that has it, where there is one.
@@ -149,13 +163,20 @@ impl Keyring {
             free_path(&self.dir, &name)?;
             durable::write_atomic(&self.certificate_path(&name, 1), certificate, 0o600)?;
         }
-        self.add(name, constructions, Origin::Imported, seed.secret(), created)
+        self.add(name, constructions, Origin::Imported, &Material::Seed(seed.secret()), created)
     }
 
-    fn add(&self, name: KeyName, constructions: &[Construction], origin: Origin, seed: &Secret, now: u64) -> Result<PublicPart, KeyError> {
+    pub(super) fn add(
+        &self,
+        name: KeyName,
+        constructions: &[Construction],
+        origin: Origin,
+        material: &Material<'_>,
+        now: u64,
+    ) -> Result<PublicPart, KeyError> {
         purpose::check(constructions)?;
         free_path(&self.dir, &name)?;
-        self.write_version(name, 1, constructions, origin, seed, now)
+        self.write_version(name, 1, constructions, origin, material, now)
     }
 
     pub(super) fn write_version(
@@ -164,13 +185,17 @@ impl Keyring {
         version: u32,
         constructions: &[Construction],
         origin: Origin,
-        seed: &Secret,
+        material: &Material<'_>,
         now: u64,
     ) -> Result<PublicPart, KeyError> {
         let path = version_path(&self.dir, &name, version);
         let mut constructions = constructions.to_vec();
         constructions.sort_unstable();
         constructions.dedup();
+        let (public, token, object) = match material {
+            Material::Seed(seed) => (public_of(seed), None, None),
+            Material::InToken(key) => (key.public, Some(key.place.token.clone()), Some(key.place.object.clone())),
+        };
         let file = KeyFile {
             format: KeyFile::FORMAT.to_owned(),
             name,
@@ -180,10 +205,16 @@ impl Keyring {
             created: file::time_text(now),
             retires: None,
             origin,
-            public_key: file::encoded(&public_of(seed)),
+            public_key: file::encoded(&public),
+            token,
+            object,
             sealed: String::new(),
         };
-        let file = file.seal(&self.master, seed)?;
+        let file = match material {
+            Material::Seed(seed) => file.seal(&self.master, seed)?,
+            // Nothing is secret: zeros are sealed, so that what is public cannot be changed.
+            Material::InToken(_) => file.seal(&self.master, &seal::empty::<32>()?)?,
+        };
         durable::write_immutable(&path, file.to_text().as_bytes(), 0o600)?;
         public_part(&path)
     }
@@ -231,12 +262,9 @@ impl Keyring {
     pub fn open_keys(&self) -> Result<OpenKeys, KeyError> {
         let mut keys = Vec::new();
         for path in key_paths(&self.dir)? {
-            let file: KeyFile = file::read(&path)?;
-            let description = described(&path, &file)?.description;
-            let changed = || KeyError::Changed { path: path.clone() };
-            let seed = opened(file.open(&self.master), changed)?;
-            let certificate = certificate_digest(&self.dir, &description.name, description.version);
-            keys.push(OpenKey::new(description, &seed)?.ok_or_else(changed)?.certified(certificate));
+            let key = self.open_path(&path)?;
+            let certificate = certificate_digest(&self.dir, &key.description().name, key.description().version);
+            keys.push(key.certified(certificate));
         }
         Ok(OpenKeys::new(keys))
     }
@@ -246,12 +274,19 @@ impl Keyring {
     /// # Errors
     /// [`KeyError::Unknown`] when there is none of this name, [`KeyError::Changed`] when its file is not as it was written.
     pub(super) fn open_key(&self, name: &KeyName) -> Result<OpenKey, KeyError> {
-        let path = version_path(&self.dir, name, find(&self.dir, name)?.description.version);
-        let file: KeyFile = file::read(&path)?;
-        let description = described(&path, &file)?.description;
-        let changed = || KeyError::Changed { path: path.clone() };
-        let seed = opened(file.open(&self.master), changed)?;
-        OpenKey::new(description, &seed)?.ok_or_else(changed)
+        self.open_path(&version_path(&self.dir, name, find(&self.dir, name)?.description.version))
+    }
+
+    fn open_path(&self, path: &Path) -> Result<OpenKey, KeyError> {
+        let file: KeyFile = file::read(path)?;
+        let part = described(path, &file)?;
+        let changed = || KeyError::Changed { path: path.to_owned() };
+        let secret: Secret = opened(file.open(&self.master), changed)?;
+        let backend = match part.token {
+            None => InMemory::of_seed(&secret, &part.description.public_key)?.ok_or_else(changed)?,
+            Some(place) => self.in_token(place, &part.description),
+        };
+        OpenKey::new(part.description, backend).ok_or_else(changed)
     }
 
     /// Sets from when on a version signs nothing.
@@ -259,7 +294,7 @@ impl Keyring {
         let path = version_path(&self.dir, name, version);
         let mut file: KeyFile = file::read(&path)?;
         described(&path, &file)?;
-        let seed = opened(file.open(&self.master), || KeyError::Changed { path: path.clone() })?;
+        let seed: Secret = opened(file.open(&self.master), || KeyError::Changed { path: path.clone() })?;
         file.retires = Some(file::time_text(end));
         durable::write_atomic(&path, file.seal(&self.master, &seed)?.to_text().as_bytes(), 0o600)?;
         public_part(&path)
@@ -267,6 +302,20 @@ impl Keyring {
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    pub(super) const fn master(&self) -> &Secret {
+        &self.master
+    }
+
+    /// A token that was attached.
+    pub(crate) fn token_at_hand(&self, name: &KeyName) -> Option<&Arc<Token>> {
+        self.tokens.get(name)
+    }
+
+    /// Uses a token for the keys that are in it.
+    pub fn attach(&mut self, token: Token) {
+        self.tokens.insert(token.name().clone(), Arc::new(token));
     }
 
     /// Opens the log's key.
@@ -328,66 +377,21 @@ fn public_part(path: &Path) -> Result<PublicPart, KeyError> {
 
 fn described(path: &Path, file: &KeyFile) -> Result<PublicPart, KeyError> {
     let description = file.description().filter(|_| file.algorithm == ED25519).ok_or_else(|| bad_values(path))?;
+    let token = file.in_token().ok_or_else(|| bad_values(path))?;
     if path.file_name() == version_path(Path::new(""), &description.name, description.version).file_name() {
-        Ok(PublicPart { description, origin: file.origin })
+        Ok(PublicPart { description, origin: file.origin, token })
     } else {
         Err(KeyError::Renamed { path: path.to_owned() })
     }
 }
 
-fn bad_values(path: &Path) -> KeyError {
+pub(super) fn bad_values(path: &Path) -> KeyError {
     KeyError::Malformed { path: path.to_owned(), line: 1, what: "a time, a public key or an algorithm in it is not one".to_owned() }
 }
 
-fn opened(secret: Result<Secret, SealError>, closed: impl Fn() -> KeyError) -> Result<Secret, KeyError> {
+pub(super) fn opened<const N: usize>(
+    secret: Result<SecretBytes<N>, SealError>,
+    closed: impl Fn() -> KeyError,
+) -> Result<SecretBytes<N>, KeyError> {
     secret.map_err(|e| if matches!(e, SealError::Sealed) { closed() } else { e.into() })
-}
-
-fn existing(dir: &Path) -> Result<PathBuf, KeyError> {
-    let path = keyring_path(dir);
-    if !path.exists() {
-        return Err(KeyError::NoKeyring { dir: dir.to_owned() });
-    }
-    guarded::check_dir(dir)?;
-    Ok(path)
-}
-
-fn keyring_path(dir: &Path) -> PathBuf {
-    dir.join("keyring.toml")
-}
-
-fn log_path(dir: &Path) -> PathBuf {
-    dir.join("log.toml")
-}
-
-/// The alphabet of key names has neither dots nor slashes, so this stays in the directory.
-fn free_path(dir: &Path, name: &KeyName) -> Result<PathBuf, KeyError> {
-    if RESERVED.contains(&name.as_str()) {
-        return Err(KeyError::Reserved { name: name.clone() });
-    }
-    let path = dir.join(format!("{name}.toml"));
-    if path.exists() { Err(KeyError::Exists { name: name.clone() }) } else { Ok(path) }
-}
-
-/// `NAME.toml` for the first version, `NAME.v2.toml` for the second. No name has a dot in it.
-fn version_path(dir: &Path, name: &KeyName, version: u32) -> PathBuf {
-    dir.join(if version == 1 { format!("{name}.toml") } else { format!("{name}.v{version}.toml") })
-}
-
-fn key_paths(dir: &Path) -> Result<Vec<PathBuf>, KeyError> {
-    let own = |path: &PathBuf| RESERVED.iter().any(|r| path.file_stem().is_some_and(|stem| stem == *r));
-    Ok(toml_files(dir)?.into_iter().filter(|path| !own(path)).collect())
-}
-
-fn toml_files(dir: &Path) -> Result<Vec<PathBuf>, KeyError> {
-    let failed = |source| KeyError::List { dir: dir.to_owned(), source };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|e| e == "toml") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }

@@ -3,6 +3,7 @@
 //! At rest, a key is sealed in the keyring under one passphrase. In use, it is in locked memory. Nothing that holds a secret can be
 //! printed or copied.
 
+mod backend;
 mod certify;
 mod error;
 mod file;
@@ -10,10 +11,12 @@ mod import;
 mod keyring;
 mod locked;
 mod open;
+mod paths;
 pub mod purpose;
 mod rotate;
 mod seal;
 mod sign;
+mod token;
 
 pub use certify::{certificate_digest, certificate_of};
 pub use error::KeyError;
@@ -26,6 +29,8 @@ pub use open::{LogKey, OpenKey, OpenKeys};
 pub use rotate::find_version;
 pub use seal::SealError;
 pub use sign::{Made, SignError, sign};
+pub(crate) use token::TOKEN_TIMEOUT;
+pub use token::{InToken, KeyInToken, NoObjectId, ObjectId, Pin, TokenPart, token_names, tokens};
 
 #[cfg(test)]
 mod tests;

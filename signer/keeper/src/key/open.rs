@@ -1,17 +1,17 @@
 //! Keys that are open. What signs stays in locked memory and in this room.
 
+use super::backend::{Backend, SigningFault};
 use super::error::KeyError;
 use super::locked::Locked;
 use super::seal::{SealError, Secret};
 use crate::policy::KeyFacts;
-use chancery_channel::{KeyDescription, KeyName, KeyState};
-use chancery_formats::ed25519::{PublicKey, verify};
+use crate::token::Token;
+use chancery_channel::{KeyDescription, KeyName};
+use chancery_formats::ed25519::PublicKey;
 use chancery_tlog::{NoteSigner, VerifierKey};
 use ed25519_dalek::{Signer, SigningKey};
 use std::collections::BTreeMap;
-
-/// Up to this many bytes it is quicker to sign twice and compare than to verify.
-const SIGN_TWICE_MAX: usize = 64 * 1024;
+use std::sync::Arc;
 
 /// The open signing keys.
 pub struct OpenKeys {
@@ -24,13 +24,8 @@ pub struct OpenKey {
     description: KeyDescription,
     id: [u8; 32],
     certificate: Option<[u8; 32]>,
-    secret: Locked<SigningKey>,
+    backend: Box<dyn Backend>,
 }
-
-/// A signature that was made failed its check.
-#[derive(Debug, thiserror::Error)]
-#[error("a signature failed its check")]
-pub(super) struct SelfCheckFailed;
 
 impl OpenKeys {
     pub(super) fn new(keys: Vec<OpenKey>) -> Self {
@@ -58,21 +53,30 @@ impl OpenKeys {
         self.keys.iter().filter_map(|((name, version), key)| Some((name.clone(), *version, key.certificate?))).collect()
     }
 
-    /// What is public about all keys, by name.
+    /// What is public about all keys, by name, and whether each can sign now.
     #[must_use]
     pub fn descriptions(&self) -> Vec<KeyDescription> {
-        self.keys.values().map(|key| key.description.clone()).collect()
+        self.keys.values().map(OpenKey::now).collect()
+    }
+
+    /// All tokens that keys are in, each once.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<Arc<Token>> {
+        let all = self.keys.values().filter_map(OpenKey::token);
+        all.map(|token| (token.name().clone(), Arc::clone(token))).collect::<BTreeMap<_, _>>().into_values().collect()
     }
 }
 
 impl OpenKey {
-    /// `None` when the seed is not that of the public key.
-    pub(super) fn new(description: KeyDescription, seed: &Secret) -> Result<Option<Self>, KeyError> {
-        let secret = signing_key(seed)?;
-        let public = PublicKey::from_bytes(&description.public_key).ok();
-        let public = public.filter(|public| public.as_bytes() == secret.verifying_key().as_bytes());
-        let description = KeyDescription { state: KeyState::Open, ..description };
-        Ok(public.map(|public| Self { description, id: public.key_id(), certificate: None, secret }))
+    /// `None` when the description has no public key.
+    pub(super) fn new(description: KeyDescription, backend: Box<dyn Backend>) -> Option<Self> {
+        let public = PublicKey::from_bytes(&description.public_key).ok()?;
+        Some(Self {
+            description: KeyDescription { state: backend.state(), ..description },
+            id: public.key_id(),
+            certificate: None,
+            backend,
+        })
     }
 
     /// With the SHA-256 of its OpenPGP certificate.
@@ -80,7 +84,7 @@ impl OpenKey {
         Self { certificate, ..self }
     }
 
-    /// What is public about it.
+    /// What is public about it, as it was when it was opened.
     #[must_use]
     pub const fn description(&self) -> &KeyDescription {
         &self.description
@@ -92,22 +96,19 @@ impl OpenKey {
         &self.id
     }
 
-    /// Signs, and checks the signature: one that a fault of the hardware made wrong can give the key away.
-    ///
-    /// A fault in the public half that is kept beside the secret would make two wrong signatures alike, so that half is compared with the
-    /// description, which is elsewhere in memory.
-    pub(super) fn sign_bytes(&self, tbs: &[u8]) -> Result<[u8; 64], SelfCheckFailed> {
-        let public = &self.description.public_key;
-        if self.secret.verifying_key().as_bytes() != public {
-            return Err(SelfCheckFailed);
-        }
-        let signature = self.secret.sign(tbs).to_bytes();
-        let good = if tbs.len() <= SIGN_TWICE_MAX {
-            self.secret.sign(tbs).to_bytes() == signature
-        } else {
-            verify(public, tbs, &signature).is_ok()
-        };
-        if good { Ok(signature) } else { Err(SelfCheckFailed) }
+    /// The token that it is in, if it is in one.
+    #[must_use]
+    pub fn token(&self) -> Option<&Arc<Token>> {
+        self.backend.token()
+    }
+
+    fn now(&self) -> KeyDescription {
+        KeyDescription { state: self.backend.state(), ..self.description.clone() }
+    }
+
+    /// Signs, and checks the signature before it is given out.
+    pub(super) fn sign_bytes(&self, tbs: &[u8]) -> Result<[u8; 64], SigningFault> {
+        self.backend.sign(&self.description.public_key, tbs)
     }
 }
 
@@ -159,6 +160,6 @@ pub(super) fn public_of(seed: &Secret) -> [u8; 32] {
     SigningKey::from_bytes(seed).verifying_key().to_bytes()
 }
 
-fn signing_key(seed: &Secret) -> Result<Locked<SigningKey>, KeyError> {
+pub(super) fn signing_key(seed: &Secret) -> Result<Locked<SigningKey>, KeyError> {
     Ok(Locked::new(|| SigningKey::from_bytes(seed)).map_err(SealError::from)?)
 }

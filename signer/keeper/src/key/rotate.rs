@@ -3,19 +3,24 @@
 //! Of the versions of a key, the oldest signs whose time is not over. So a new version can be made known everywhere before it signs.
 
 use super::error::KeyError;
-use super::keyring::{Keyring, PublicPart, find, list};
+use super::keyring::{Keyring, Material, PublicPart, find, list};
 use super::{Origin, seal};
 use chancery_channel::KeyName;
 
 impl Keyring {
-    /// Makes the next version of a key, for the same constructions. Versions without an end get one: `end`. Times are in seconds since 1970.
+    /// Makes the next version of a key, for the same constructions, and in the same token if it is in one, which must be at hand then.
+    /// Versions without an end get one: `end`. Times are in seconds since 1970.
     ///
     /// # Errors
     /// [`KeyError::Unknown`] when there is no such key.
     pub fn rotate(&self, name: &KeyName, end: u64, now: u64) -> Result<PublicPart, KeyError> {
-        let newest = find(self.dir(), name)?.description;
+        let PublicPart { description: newest, token, .. } = find(self.dir(), name)?;
         let version = newest.version.checked_add(1).ok_or_else(|| KeyError::NoVersion { name: name.clone(), version: u32::MAX })?;
-        let made = self.write_version(name.clone(), version, &newest.constructions, Origin::New, &seal::random()?, now)?;
+        let write = |material: &Material<'_>| self.write_version(name.clone(), version, &newest.constructions, Origin::New, material, now);
+        let made = match token {
+            None => write(&Material::Seed(&seal::random()?))?,
+            Some(place) => write(&Material::InToken(&self.generate_in(&place.token, name)?))?,
+        };
         for old in list(self.dir())?.into_iter().map(|part| part.description) {
             if old.name == *name && old.version < version && old.retires.is_none() {
                 self.set_end(name, old.version, end)?;

@@ -8,11 +8,12 @@ use zeroize::Zeroizing;
 
 const NONCE: usize = 24;
 const TAG: usize = 16;
-/// A sealed secret: nonce, the secret's 32 bytes, tag.
-pub(super) const SEALED: usize = NONCE + 32 + TAG;
 
-/// 32 secret bytes.
-pub(super) type Secret = Locked<Zeroizing<[u8; 32]>>;
+/// Secret bytes.
+pub(super) type SecretBytes<const N: usize> = Locked<Zeroizing<[u8; N]>>;
+
+/// 32 of them: a seed, or a key that seals.
+pub(super) type Secret = SecretBytes<32>;
 
 /// What a passphrase is turned into a key with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +53,13 @@ pub enum SealError {
 }
 
 /// A secret of zeros, to be filled.
-pub(super) fn empty() -> Result<Secret, SealError> {
-    Ok(Locked::new(|| Zeroizing::new([0; 32]))?)
+pub(super) fn empty<const N: usize>() -> Result<SecretBytes<N>, SealError> {
+    Ok(Locked::new(|| Zeroizing::new([0; N]))?)
 }
 
 /// A fresh secret.
 pub(super) fn random() -> Result<Secret, SealError> {
-    let mut secret = empty()?;
+    let mut secret: Secret = empty()?;
     getrandom::fill(secret.as_mut_slice()).map_err(SealError::Random)?;
     Ok(secret)
 }
@@ -69,31 +70,29 @@ pub(super) fn key_from(passphrase: &[u8], salt: &[u8], cost: Cost) -> Result<Sec
         return Err(SealError::Cost);
     }
     let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(|_| SealError::Cost)?;
-    let mut key = empty()?;
+    let mut key: Secret = empty()?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     argon2.hash_password_into(passphrase, salt, key.as_mut_slice()).map_err(|_| SealError::Cost)?;
     Ok(key)
 }
 
-/// Seals a secret, bound to `public`: it opens only together with exactly these bytes.
-pub(super) fn seal(key: &Secret, public: &[u8], secret: &Secret) -> Result<[u8; SEALED], SealError> {
+/// Seals a secret, bound to `public`: it opens only together with exactly these bytes. Gives nonce, sealed bytes and tag.
+pub(super) fn seal<const N: usize>(key: &Secret, public: &[u8], secret: &SecretBytes<N>) -> Result<Vec<u8>, SealError> {
     let mut nonce = [0_u8; NONCE];
     getrandom::fill(&mut nonce).map_err(SealError::Random)?;
     let mut body = Zeroizing::new(***secret);
     let tag =
         cipher(key).encrypt_inout_detached(&XNonce::from(nonce), public, body.as_mut_slice().into()).map_err(|_| SealError::Sealed)?;
-    let mut sealed = [0_u8; SEALED];
-    let parts = nonce.iter().chain(body.iter()).chain(tag.iter());
-    sealed.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
-    Ok(sealed)
+    Ok(nonce.iter().chain(body.iter()).chain(tag.iter()).copied().collect())
 }
 
-/// Opens what [`seal`] made.
-pub(super) fn open(key: &Secret, public: &[u8], sealed: &[u8; SEALED]) -> Result<Secret, SealError> {
+/// Opens what [`seal`] made of a secret of this length.
+pub(super) fn open<const N: usize>(key: &Secret, public: &[u8], sealed: &[u8]) -> Result<SecretBytes<N>, SealError> {
     let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(SealError::Sealed)?;
     let (body, tag) = rest.split_last_chunk::<TAG>().ok_or(SealError::Sealed)?;
+    let body: &[u8; N] = body.try_into().map_err(|_| SealError::Sealed)?;
     let mut secret = empty()?;
-    secret.iter_mut().zip(body).for_each(|(to, from)| *to = *from);
+    secret.copy_from_slice(body);
     cipher(key)
         .decrypt_inout_detached(&XNonce::from(*nonce), public, secret.as_mut_slice().into(), &Tag::from(*tag))
         .map_err(|_| SealError::Sealed)?;
@@ -122,13 +121,14 @@ mod tests {
     fn a_secret_opens_with_its_key_and_public_part_only() {
         let (key, other, secret) = (random().unwrap(), random().unwrap(), random().unwrap());
         let sealed = seal(&key, b"public", &secret).unwrap();
-        assert_eq!(**open(&key, b"public", &sealed).unwrap(), **secret);
-        assert!(open(&other, b"public", &sealed).is_err());
-        assert!(open(&key, b"publik", &sealed).is_err());
-        for i in 0..SEALED {
-            let mut changed = sealed;
+        assert_eq!(**open::<32>(&key, b"public", &sealed).unwrap(), **secret);
+        assert!(open::<32>(&other, b"public", &sealed).is_err());
+        assert!(open::<32>(&key, b"publik", &sealed).is_err());
+        assert!(open::<31>(&key, b"public", &sealed).is_err() && open::<33>(&key, b"public", &sealed).is_err());
+        for i in 0..sealed.len() {
+            let mut changed = sealed.clone();
             changed[i] ^= 1;
-            assert!(open(&key, b"public", &changed).is_err(), "byte {i}");
+            assert!(open::<32>(&key, b"public", &changed).is_err(), "byte {i}");
         }
     }
 

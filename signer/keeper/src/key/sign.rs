@@ -1,8 +1,10 @@
 //! The only way to a signature.
 
 use super::OpenKeys;
+use super::backend::SigningFault;
 use crate::prepare::Prepared;
 use crate::record::Recorded;
+use crate::token::TokenError;
 use chancery_channel::KeyName;
 
 /// A signature that passed the check made before it leaves.
@@ -26,6 +28,14 @@ pub enum SignError {
         /// Its version.
         version: u32,
     },
+    /// The token that the key is in does not sign.
+    #[error("key {name} cannot sign: {source}; sending this again is of no use before")]
+    Token {
+        /// Name of the key.
+        name: KeyName,
+        /// Why.
+        source: TokenError,
+    },
     /// Signing twice did not give one signature. A wrong signature can give the key away, so it is not released.
     #[error("the signature failed its check and was not released; the hardware of the key host may be faulty, check it before you go on")]
     SelfCheck,
@@ -40,7 +50,11 @@ pub fn sign(keys: &OpenKeys, recorded: Recorded<Prepared>) -> Result<Made, SignE
     let permit = prepared.permit();
     let not_open = || SignError::NotOpen { name: prepared.request().key.clone(), version: permit.key_version() };
     let key = keys.get(&prepared.request().key, permit.key_version()).ok_or_else(not_open)?;
-    let signature = key.sign_bytes(prepared.tbs()).map_err(|_| SignError::SelfCheck)?;
-    let second = prepared.second(&signature).map(|bytes| key.sign_bytes(&bytes)).transpose().map_err(|_| SignError::SelfCheck)?;
+    let fault = |fault| match fault {
+        SigningFault::SelfCheck => SignError::SelfCheck,
+        SigningFault::Token(source) => SignError::Token { name: prepared.request().key.clone(), source },
+    };
+    let signature = key.sign_bytes(prepared.tbs()).map_err(fault)?;
+    let second = prepared.second(&signature).map(|bytes| key.sign_bytes(&bytes)).transpose().map_err(fault)?;
     Ok(Made { framed: prepared.frame(&signature, second.as_ref()), key_version: permit.key_version(), tbs_sha256: *prepared.tbs_sha256() })
 }

@@ -262,6 +262,93 @@ fn a_rotated_key_signs_with_the_old_version_until_its_end_and_then_with_the_new_
     assert!(after.facts(&name("release"), NOW + 300).unwrap().description.is_retired(NOW + 300));
 }
 
+fn token_settings() -> crate::token::Settings {
+    crate::token::Settings {
+        module: "/usr/lib/module.so".to_owned(),
+        label: "releases".to_owned(),
+        read: vec!["/etc/module.conf".to_owned()],
+        write: vec!["/var/lib/module".to_owned()],
+        network: false,
+        timeout: std::time::Duration::from_secs(5),
+    }
+}
+
+#[test]
+fn the_pin_of_a_token_opens_only_with_everything_else_in_its_file() {
+    let (dir, keyring) = keyring();
+    let pin = Pin::new(&Passphrase::for_tests("1234")).unwrap();
+    assert!(matches!(Pin::new(&Passphrase::for_tests(&"1".repeat(128))), Err(KeyError::PinLength { max: 127 })));
+    assert_eq!(Pin::new(&Passphrase::for_tests(&"1".repeat(127))).unwrap().as_bytes().len(), 127);
+    keyring.add_token(&name("hsm"), &token_settings(), "5 s", &pin, NOW).unwrap();
+    let again = keyring.add_token(&name("hsm"), &token_settings(), "5 s", &pin, NOW);
+    assert!(matches!(again, Err(KeyError::TokenExists { .. })));
+    let (part, opened) = reopen(&dir).unwrap().token(&name("hsm")).unwrap();
+    assert_eq!((part.settings, opened.as_bytes()), (token_settings(), &b"1234"[..]));
+    assert!(matches!(keyring.token(&name("hsn")), Err(KeyError::UnknownToken { .. })));
+    // A token is no key, and the other way round.
+    assert_eq!((list(&keys_dir(&dir)).unwrap().len(), tokens(&keys_dir(&dir)).unwrap().len()), (0, 1));
+    assert_eq!(token_names(&keys_dir(&dir)).unwrap(), [name("hsm")]);
+
+    let path = keys_dir(&dir).join("hsm.token.toml");
+    let whole = std::fs::read(&path).unwrap();
+    for (from, to) in [
+        ("/usr/lib/module.so", "/tmp/module.so"),
+        ("releases", "others"),
+        ("/etc/module.conf", "/etc/shadow"),
+        ("write = [\"/var/lib/module\"]", "write = [\"/\"]"),
+        ("read = ", "write = "),
+        ("network = false", "network = true"),
+        ("\"5 s\"", "\"50 s\""),
+        ("created = \"2026", "created = \"2025"),
+    ] {
+        edit(&path, from, to);
+        if from == "read = " {
+            edit(&path, "write = [\"/var", "read = [\"/var");
+        }
+        let error = reopen(&dir).unwrap().token(&name("hsm")).err().unwrap();
+        assert!(matches!(error, KeyError::Changed { .. }), "{from} -> {to}: {error}");
+        std::fs::write(&path, &whole).unwrap();
+    }
+    edit(&path, "/usr/lib/module.so", "module.so");
+    assert!(matches!(tokens(&keys_dir(&dir)), Err(KeyError::Malformed { .. })));
+}
+
+#[test]
+fn a_key_in_a_token_that_is_not_there_is_listed_and_cannot_sign() {
+    let (dir, keyring) = keyring();
+    let place = InToken { token: name("hsm"), object: "a1b2".parse().unwrap() };
+    let public = keyring.new_key(name("other"), &[Sshsig], NOW).unwrap().description.public_key;
+    let key = KeyInToken { place: place.clone(), public };
+    let made = keyring.add(name("hard"), &[Sshsig], Origin::New, &super::keyring::Material::InToken(&key), NOW).unwrap();
+    assert_eq!(made.token, Some(place));
+    assert!(list(&keys_dir(&dir)).unwrap().iter().any(|part| part.token.is_none()), "other keys say nothing of tokens");
+    let keys = reopen(&dir).unwrap().open_keys().unwrap();
+    let states: Vec<_> = keys.descriptions().into_iter().map(|k| (k.name.to_string(), k.state)).collect();
+    assert_eq!(states, [("hard".to_owned(), KeyState::Unreachable), ("other".to_owned(), KeyState::Open)]);
+    assert!(keys.get(&name("hard"), 1).unwrap().sign_bytes(b"bytes").is_err());
+    assert_eq!(keys.tokens().len(), 1);
+    // The seal binds what is public, though nothing secret is in it.
+    keyring.retire(&name("hard"), None, NOW + 1, NOW).unwrap();
+    let path = keys_dir(&dir).join("hard.toml");
+    let whole = std::fs::read(&path).unwrap();
+    for (from, to) in [("\"hsm\"", "\"hsn\""), ("\"a1b2\"", "\"a1b3\""), ("\"sshsig\"", "\"minisign\"")] {
+        edit(&path, from, to);
+        assert!(matches!(reopen(&dir).unwrap().open_keys(), Err(KeyError::Changed { .. })), "{from} -> {to}");
+        std::fs::write(&path, &whole).unwrap();
+    }
+    edit(&path, "object = \"a1b2\"\n", "");
+    assert!(matches!(list(&keys_dir(&dir)), Err(KeyError::Malformed { .. })));
+}
+
+#[test]
+fn ids_of_objects_are_written_in_one_way() {
+    let id = |text: &str| text.parse::<ObjectId>().map(|id| id.to_string()).map_err(|_| ());
+    assert_eq!((id("a1B2"), id("00")), (Ok("a1b2".to_owned()), Ok("00".to_owned())));
+    for bad in ["", "a", "a1b", "+1", "g0", &"00".repeat(65)] {
+        assert_eq!(id(bad), Err(()), "{bad}");
+    }
+}
+
 #[test]
 fn the_end_of_a_key_cannot_be_edited_away() {
     let (dir, keyring) = keyring();

@@ -132,7 +132,8 @@ fn usable<'a>(request: &SignRequest, key: Option<KeyFacts<'a>>, now: u64) -> Res
         return Err(Miss::KeyRetired(key.description));
     }
     match key.description.state {
-        KeyState::Open => Ok(key),
+        // Whether the token answers is not for the policy: what is granted now is signed when it is sent again.
+        KeyState::Open | KeyState::Unreachable => Ok(key),
         KeyState::Locked => Err(Miss::KeyLocked),
     }
 }

@@ -4,10 +4,11 @@ use super::gate::Gate;
 use super::heavy::Heavy;
 use super::meter::Meter;
 use super::outbox::{Outbox, put, unrecorded};
-use crate::key::{OpenKeys, sign};
+use super::tokens::Tokens;
+use crate::key::{OpenKeys, SignError, sign};
 use crate::prepare::Prepared;
 use crate::record::{Done, Recorded};
-use chancery_channel::{Answer, FromKeeper, RefusalKind, Signed};
+use chancery_channel::{Answer, FromKeeper, Refusal, RefusalKind, Signed};
 use std::sync::Arc;
 
 /// Makes answers and sends them.
@@ -16,6 +17,7 @@ pub(crate) struct Finisher {
     pub(crate) keys: Arc<OpenKeys>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) heavy: Heavy,
+    pub(crate) tokens: Tokens,
     pub(crate) meter: Arc<Meter>,
     /// Where it must be cosigned first.
     pub(crate) gate: Option<Arc<Gate>>,
@@ -37,9 +39,17 @@ impl Finisher {
         }
     }
 
+    /// Hands over what a token is to sign, and gives back everything else.
+    fn not_in_token(&self, done: Done) -> Option<Done> {
+        let Done::Sign { call, recorded } = done else { return Some(done) };
+        let Some(token) = self.tokens.of(&self.keys, &recorded) else { return Some(Done::Sign { call, recorded }) };
+        self.tokens.sign(&token, call, recorded, self.clone());
+        None
+    }
+
     fn answers(&self, done: Vec<Done>) -> Vec<u8> {
         let mut out = Vec::new();
-        for d in done.into_iter().filter_map(|d| self.cosigned(d)) {
+        for d in done.into_iter().filter_map(|d| self.cosigned(d)).filter_map(|d| self.not_in_token(d)) {
             match d {
                 Done::Sign { call, recorded } if Heavy::is_large(recorded.prepared().tbs().len()) => {
                     self.heavy.sign(call, recorded, self.clone());
@@ -79,6 +89,12 @@ impl Finisher {
                 entry_index,
                 receipt,
             }),
+            Err(error @ SignError::Token { .. }) => {
+                tracing::error!(%error, entry = entry_index, "a recorded request was not signed");
+                let message = format!("{error}. Entry {entry_index} stands: the same request is signed once the key can sign again");
+                let (kind, reason) = (RefusalKind::Unreachable, "key-unreachable".to_owned());
+                Answer::Refused(Refusal { kind, reason, message, entry_index: Some(entry_index), receipt })
+            }
             Err(error) => fault(&error),
         }
     }

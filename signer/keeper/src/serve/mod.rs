@@ -14,6 +14,7 @@ mod queue;
 mod reads;
 mod reload;
 mod spool;
+mod tokens;
 mod witness;
 
 use crate::key::OpenKeys;
@@ -38,6 +39,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokens::Tokens;
 use witness::Relay;
 
 /// Bounds of what the keeper takes on at once.
@@ -114,10 +116,12 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let facts = StartFacts { policy: judge.policy().digest(), keys: keys.descriptions(), certificates: keys.certificates(), dropped_bytes };
     recorder.begin(&facts, now_ms());
     let read_only = recorder.closed_because().map(str::to_owned);
+    let (tokens, token_threads) = Tokens::start(&keys, &outbox).map_err(ServeError::Start)?;
     let finisher = Finisher {
         keys: Arc::clone(&keys),
         outbox: Arc::clone(&outbox),
         heavy: heavy.clone(),
+        tokens: tokens.clone(),
         meter: Arc::clone(&meter),
         gate: gate.clone(),
     };
@@ -154,16 +158,13 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let ended = intake.run(socket);
     drop(intake);
 
-    if let Some(gate) = gate {
-        gate.close();
-    }
+    gate.iter().for_each(|gate| gate.close());
     line.close();
-    for thread in threads {
-        join(thread);
-    }
+    threads.into_iter().for_each(join);
     heavy.stop();
     join(heavy_thread);
-    join(reads_thread);
+    tokens.stop();
+    token_threads.into_iter().chain([reads_thread]).for_each(join);
     line.with_recorder(|recorder| recorder.end(now_ms()));
     Ok(ended?)
 }
