@@ -1,5 +1,12 @@
 //! A key host and its publishers, made of the real programs, for tests that cross rooms.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at its first fault")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at its first fault"
+)]
 #![allow(clippy::disallowed_methods, reason = "what a test writes need not outlive it")]
 
 mod browser;

@@ -16,6 +16,8 @@ pub struct Relay {
     options: Vec<String>,
     signer: String,
     clients: Vec<String>,
+    metrics: Option<String>,
+    log: PathBuf,
     process: Option<Child>,
     within: Vec<String>,
 }
@@ -30,10 +32,11 @@ impl Relay {
     /// The same behind these words, with key hosts that park at this address.
     #[must_use]
     pub fn start_within(within: Vec<String>, signer: &str, hosts: &[&KeyHost], fronts: &[&str], options: &[&str]) -> Self {
-        let profiles = hosts.iter().map(|host| enroll(host)).collect();
+        let profiles: Vec<PathBuf> = hosts.iter().map(|host| enroll(host)).collect();
+        let log = profiles[0].with_file_name("log");
         let clients = fronts.iter().map(|front| (*front).to_owned()).collect();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut relay = Self { profiles, options, signer: signer.to_owned(), clients, process: None, within };
+        let mut relay = Self { profiles, options, signer: signer.to_owned(), clients, metrics: None, log, process: None, within };
         relay.start_again();
         relay
     }
@@ -55,11 +58,14 @@ impl Relay {
 
     /// Starts it where it was before.
     pub fn start_again(&mut self) {
-        let mut process = self.command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        let mut process = self.command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said = line.trim().strip_prefix("chancery relay ready: ").unwrap_or_else(|| panic!("the relay said {line:?}"));
-        let mut addresses = said.split(' ').map(|part| part.split_once('=').unwrap().1.to_owned());
+        let said = line.trim().strip_prefix("chancery relay ready: ").unwrap_or_else(|| panic!("the relay said {line:?}: {}", self.said()));
+        let parts = said.split(' ').map(|part| part.split_once('=').unwrap());
+        self.metrics = parts.clone().find(|(name, _)| *name == "metrics").map(|(_, address)| address.to_owned());
+        let mut addresses = parts.map(|(_, address)| address.to_owned());
         self.signer = addresses.next().unwrap();
         for (front, address) in self.clients.iter_mut().zip(addresses) {
             let name = front.split_once('=').map(|(_, name)| format!("={name}")).unwrap_or_default();
@@ -78,6 +84,18 @@ impl Relay {
     #[must_use]
     pub fn client(&self, n: usize) -> &str {
         self.clients[n].split('=').next().unwrap()
+    }
+
+    /// Where its numbers are.
+    #[must_use]
+    pub fn metrics(&self) -> &str {
+        self.metrics.as_deref().expect("the relay was not started with --metrics")
+    }
+
+    /// What it said on standard error so far, in all its runs.
+    #[must_use]
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// The endpoint of the `n`th front, for profiles.
@@ -104,6 +122,9 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.stop();
+        if std::thread::panicking() {
+            println!("the relay said:\n{}", self.said());
+        }
     }
 }
 
