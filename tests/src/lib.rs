@@ -23,6 +23,6 @@ pub use host::{KeyHost, PASSPHRASE, Setup};
 pub use http::{Answer, http};
 pub use net::{Net, PUBLISHER, SIGNER, within};
 pub use publisher::Publisher;
-pub use relay::{Proxy, Relay};
+pub use relay::{Flaw, Proxy, Relay};
 pub use repo::OstreeRepo;
 pub use run::{Output, program, run, skipped, tool};
