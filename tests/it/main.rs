@@ -43,6 +43,7 @@ mod record;
 mod relay;
 mod reload;
 mod signing;
+mod soak;
 mod trouble;
 mod variant;
 mod wire;
