@@ -12,6 +12,7 @@
 mod browser;
 mod host;
 mod http;
+mod link;
 mod net;
 mod publisher;
 mod relay;
@@ -21,6 +22,7 @@ mod run;
 pub use browser::Browser;
 pub use host::{KeyHost, PASSPHRASE, Setup};
 pub use http::{Answer, http};
+pub use link::{BadLink, Badness, PUBLISHER_BAD, Traffic};
 pub use net::{Net, PUBLISHER, SIGNER, within};
 pub use publisher::Publisher;
 pub use relay::{Flaw, Proxy, Relay};
