@@ -14,6 +14,7 @@ need_tools cc ostree ssh-keygen openssl go glib minisign signify coreutils gpg s
 # A full and a read-only disk can be shown only where one may be mounted; the end of the run says so where not.
 skipped tmpfs || can_mount || export CHANCERY_SKIP="${CHANCERY_SKIP:+$CHANCERY_SKIP,}tmpfs"
 skipped netns || can_wire || export CHANCERY_SKIP="${CHANCERY_SKIP:+$CHANCERY_SKIP,}netns"
+skipped tun || [ -w /dev/net/tun ] || export CHANCERY_SKIP="${CHANCERY_SKIP:+$CHANCERY_SKIP,}tun"
 
 if ! skipped go; then
     echo "== building the outside checker of logs (Go x/mod)"

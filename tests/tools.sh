@@ -4,7 +4,8 @@
 # prometheus-client, jsonschema, ip, nft, age, softhsm2-util, help2man, dpkg-deb,
 # systemd-analyze, systemd-sysusers, systemd-tmpfiles, systemd-socket-activate.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
-# `netns` skips the test that lays a cable between two network name spaces, which takes the same.
+# `netns` skips the tests that lay a cable between two network name spaces, which takes the same; `tun` the one whose cable is a bad one, which
+# takes /dev/net/tun too.
 
 # name : what shows that it is there : packages
 TOOLS="

@@ -124,6 +124,14 @@ pub enum Misbehaviour {
     /// A checkpoint that is not the log's.
     #[error("the key host showed a checkpoint that is not one of the pinned log")]
     Checkpoint(#[source] CheckpointError),
+    /// A cosignature of a witness that is not its own.
+    #[error(
+        "the key host shows a cosignature of the witness {witness} that does not fit its pinned key; ask the witness which key it has, and what it cosigned"
+    )]
+    Cosignature {
+        /// Name of the witness.
+        witness: String,
+    },
     /// The log is shorter than it was.
     #[error(
         "ROLLBACK: the request log had {seen} entries when it was last seen, now the key host shows one of {shown} and cannot prove that it is the same log; it was restored from an old copy or tampered with"

@@ -35,6 +35,7 @@ mod status;
 mod testing;
 mod text;
 mod wire;
+mod witness;
 
 pub use chancery_formats::Construction;
 pub use chancery_formats::sshsig::HashAlgorithm;
@@ -51,3 +52,4 @@ pub use state::{StateError, StateStore};
 pub use status::{Cell, EndpointStatus, KeyComparison, KeyState, KeyVerdict};
 pub use text::printable;
 pub use wire::{Backoff, Notice, Notify, Trouble};
+pub use witness::{WitnessStatus, WitnessVerdict};

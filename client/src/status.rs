@@ -6,6 +6,7 @@ use crate::host::{checkpoint_once, keys_once};
 use crate::profile::{PinnedKey, Profile};
 use crate::text::printable;
 use crate::wire::{self, Failure, Line, Trouble};
+use crate::witness::{WitnessStatus, witnesses};
 use chancery_proto::v1;
 use std::time::{Duration, Instant};
 use tonic::Status;
@@ -24,6 +25,8 @@ pub struct EndpointStatus {
     pub round_trip: Duration,
     /// The keys, beside those that are pinned.
     pub keys: Vec<KeyComparison>,
+    /// The witnesses whose cosignatures stand under the newest checkpoint, and those that the profile pins.
+    pub witnesses: Vec<WitnessStatus>,
     /// What the process that holds the keys gave up, as it says; `None` when it says nothing.
     pub keeper_cell: Option<Cell>,
     /// What the process that answers gave up, as it says.
@@ -115,12 +118,13 @@ impl Client {
         let note = self.once(line, checkpoint_once).await?;
         let round_trip = begun.elapsed();
         let seen = self.open_checkpoint(&note)?;
+        let witnesses = witnesses(&self.profile, &seen.note).map_err(|error| Misbehaviour::Checkpoint(error.into()))?;
         let (log_size, log_size_before) = (seen.checkpoint.size, self.log.size().await);
         self.log.accept(seen, &self.host).await?;
         let endpoint = line.endpoint.to_string();
         let keys = compare(&self.profile, &reply.keys);
         let [keeper_cell, gateway_cell] = [reply.keeper_cell, reply.gateway_cell].map(|cell| cell.map(Cell::from));
-        Ok(EndpointStatus { endpoint, log_size, log_size_before, round_trip, keys, keeper_cell, gateway_cell })
+        Ok(EndpointStatus { endpoint, log_size, log_size_before, round_trip, keys, witnesses, keeper_cell, gateway_cell })
     }
 
     async fn once<T, F: Future<Output = Result<T, Status>>>(&self, line: &Line, call: impl FnOnce(Channel) -> F) -> Result<T, Error> {

@@ -20,7 +20,7 @@ const ROUNDS: usize = 10;
 const CLIENTS: usize = 24;
 
 #[derive(Clone, Copy)]
-enum Victim {
+pub(crate) enum Victim {
     Keeper,
     Gateway,
 }
@@ -90,7 +90,7 @@ fn killed_under_load(victim: Victim) {
 }
 
 /// Kills one process with no chance to say anything, and waits until both are gone.
-fn kill(host: &mut KeyHost, victim: Victim) {
+pub(crate) fn kill(host: &mut KeyHost, victim: Victim) {
     let keeper = host.keeper_pid();
     match victim {
         Victim::Keeper => {

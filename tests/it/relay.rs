@@ -45,7 +45,7 @@ pub(crate) fn command(publisher: &Publisher, name: &str, timeout: &str) -> Comma
     command
 }
 
-fn sign(publisher: &Publisher, name: &str) -> Output {
+pub(crate) fn sign(publisher: &Publisher, name: &str) -> Output {
     run(&mut command(publisher, name, "60"))
 }
 
@@ -134,7 +134,7 @@ fn parked_connections_that_the_network_lost_are_not_handed_out() {
 }
 
 /// What a party with these files can say to the relay: its greeting is answered only if it may park.
-fn may_park(relay: &Relay, ca: &Path, identity: Option<(&Path, &Path)>) -> bool {
+pub(crate) fn may_park(relay: &Relay, ca: &Path, identity: Option<(&Path, &Path)>) -> bool {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,7 +1,7 @@
 //! Our witness before our key host, each a process of its own.
 
 use crate::auditor::size;
-use chancery_tests::{Setup, http, program, run, skipped};
+use chancery_tests::{KeyHost, Setup, http, program, run, skipped};
 use chancery_tlog::Note;
 use serde_json::json;
 use std::fs;
@@ -60,6 +60,7 @@ fn a_key_host_gets_its_checkpoints_cosigned_by_our_witness_and_cannot_go_back_be
         assert!(start.elapsed() < Duration::from_secs(20), "no cosignature comes: {note}");
         std::thread::yield_now();
     };
+    assert_is_shown(&host, &vkey);
     assert_eq!(host.stop(), Some(0));
     let _ = run(Command::new(program("chancery-audit")).arg("verify").arg(host.public()).args(["--vkey", &host.vkey()])).ok();
 
@@ -99,4 +100,23 @@ fn a_key_host_gets_its_checkpoints_cosigned_by_our_witness_and_cannot_go_back_be
     );
     assert_eq!(http("POST", &witness.address, "/add-checkpoint", &"x".repeat(100_000)).status, 413);
     assert_eq!(http("POST", &witness.address, "/add-checkpoint", "nothing").status, 400);
+}
+
+/// A publisher is shown the cosignature, verified with the key that its profile pins.
+fn assert_is_shown(host: &KeyHost, vkey: &str) {
+    let publisher = host.publisher("web1");
+    assert!(fs::read_to_string(publisher.profile()).unwrap().contains(vkey), "enrol pins the witnesses");
+    let start = Instant::now();
+    let shown = loop {
+        let said = run(&mut publisher.chancery(&["status", "--json"])).ok().stdout;
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let shown = said["endpoints"][0]["witnesses"][0].clone();
+        assert_eq!(shown["name"], json!("witness.example/w1"));
+        // The published checkpoint may be behind the newest one, which is not cosigned yet then.
+        if shown["verdict"] == json!("verified") {
+            break shown;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "{shown}");
+    };
+    assert!(shown["age_s"].as_u64().unwrap() < 60 && shown["size"].as_u64().unwrap() >= 1, "{shown}");
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A relay's profiles, and its process while it runs; it is stopped when dropped.
 pub struct Relay {
@@ -16,6 +17,8 @@ pub struct Relay {
     options: Vec<String>,
     signer: String,
     clients: Vec<String>,
+    metrics: Option<String>,
+    log: PathBuf,
     process: Option<Child>,
     within: Vec<String>,
 }
@@ -30,10 +33,11 @@ impl Relay {
     /// The same behind these words, with key hosts that park at this address.
     #[must_use]
     pub fn start_within(within: Vec<String>, signer: &str, hosts: &[&KeyHost], fronts: &[&str], options: &[&str]) -> Self {
-        let profiles = hosts.iter().map(|host| enroll(host)).collect();
+        let profiles: Vec<PathBuf> = hosts.iter().map(|host| enroll(host)).collect();
+        let log = profiles[0].with_file_name("log");
         let clients = fronts.iter().map(|front| (*front).to_owned()).collect();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut relay = Self { profiles, options, signer: signer.to_owned(), clients, process: None, within };
+        let mut relay = Self { profiles, options, signer: signer.to_owned(), clients, metrics: None, log, process: None, within };
         relay.start_again();
         relay
     }
@@ -55,11 +59,14 @@ impl Relay {
 
     /// Starts it where it was before.
     pub fn start_again(&mut self) {
-        let mut process = self.command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        let mut process = self.command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said = line.trim().strip_prefix("chancery relay ready: ").unwrap_or_else(|| panic!("the relay said {line:?}"));
-        let mut addresses = said.split(' ').map(|part| part.split_once('=').unwrap().1.to_owned());
+        let said = line.trim().strip_prefix("chancery relay ready: ").unwrap_or_else(|| panic!("the relay said {line:?}: {}", self.said()));
+        let parts = said.split(' ').map(|part| part.split_once('=').unwrap());
+        self.metrics = parts.clone().find(|(name, _)| *name == "metrics").map(|(_, address)| address.to_owned());
+        let mut addresses = parts.map(|(_, address)| address.to_owned());
         self.signer = addresses.next().unwrap();
         for (front, address) in self.clients.iter_mut().zip(addresses) {
             let name = front.split_once('=').map(|(_, name)| format!("={name}")).unwrap_or_default();
@@ -78,6 +85,18 @@ impl Relay {
     #[must_use]
     pub fn client(&self, n: usize) -> &str {
         self.clients[n].split('=').next().unwrap()
+    }
+
+    /// Where its numbers are.
+    #[must_use]
+    pub fn metrics(&self) -> &str {
+        self.metrics.as_deref().expect("the relay was not started with --metrics")
+    }
+
+    /// What it said on standard error so far, in all its runs.
+    #[must_use]
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// The endpoint of the `n`th front, for profiles.
@@ -104,6 +123,9 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.stop();
+        if std::thread::panicking() {
+            println!("the relay said:\n{}", self.said());
+        }
     }
 }
 
@@ -118,6 +140,25 @@ fn enroll(host: &KeyHost) -> PathBuf {
     profile
 }
 
+/// What is wrong with a link. The kernel below is sound: bytes come late or not at all, and never in another order.
+#[derive(Debug, Clone)]
+pub enum Flaw {
+    /// All that is written waits for so long.
+    Slow(Duration),
+    /// Each byte comes alone.
+    Bytewise,
+    /// After so many bytes it stands still.
+    Stalls {
+        /// Bytes between two pauses, in both directions together.
+        every: usize,
+        /// How long it stands still.
+        pause: Duration,
+    },
+    /// The `n`th connection carries so many bytes, in both directions together, and then nothing; and nobody is told. Those after the
+    /// last begin anew.
+    HalfOpen(Vec<Option<usize>>),
+}
+
 /// Carries connections to an address, and keeps what passes.
 pub struct Proxy {
     address: String,
@@ -127,6 +168,8 @@ pub struct Proxy {
 /// A connection through a [`Proxy`].
 #[derive(Default)]
 struct Carried {
+    flaw: Option<Flaw>,
+    number: usize,
     lossy: AtomicBool,
     passed: Mutex<Vec<u8>>,
     lost: Mutex<Vec<u8>>,
@@ -136,6 +179,16 @@ impl Proxy {
     /// Starts it in front of `target`.
     #[must_use]
     pub fn start(target: &str) -> Self {
+        Self::start_with(target, None)
+    }
+
+    /// The same, with something wrong.
+    #[must_use]
+    pub fn with(target: &str, flaw: Flaw) -> Self {
+        Self::start_with(target, Some(flaw))
+    }
+
+    fn start_with(target: &str, flaw: Option<Flaw>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let connections: Arc<Mutex<Vec<Arc<Carried>>>> = Arc::default();
@@ -143,7 +196,9 @@ impl Proxy {
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 let Ok(far) = TcpStream::connect(&target) else { continue };
-                let carried = Arc::new(Carried::default());
+                let _ = (near.set_nodelay(true), far.set_nodelay(true));
+                let number = all.lock().unwrap().len();
+                let carried = Arc::new(Carried { flaw: flaw.clone(), number, ..Carried::default() });
                 all.lock().unwrap().push(Arc::clone(&carried));
                 for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)] {
                     let carried = Arc::clone(&carried);
@@ -197,13 +252,44 @@ impl Carried {
                 self.lost.lock().unwrap().extend(&buffer[..n]);
                 continue;
             }
-            self.passed.lock().unwrap().extend(&buffer[..n]);
-            if to.write_all(&buffer[..n]).is_err() {
+            if self.forward(&buffer[..n], to).is_err() {
                 break;
             }
         }
         if !self.lossy.load(Ordering::SeqCst) {
             let _ = to.shutdown(Shutdown::Write);
+        }
+    }
+
+    fn forward(&self, bytes: &[u8], to: &mut TcpStream) -> std::io::Result<()> {
+        let before = {
+            let mut passed = self.passed.lock().unwrap();
+            let before = passed.len();
+            passed.extend(bytes);
+            before
+        };
+        match &self.flaw {
+            None => to.write_all(bytes),
+            Some(Flaw::Slow(delay)) => {
+                std::thread::sleep(*delay);
+                to.write_all(bytes)
+            }
+            Some(Flaw::Bytewise) => bytes.iter().try_for_each(|byte| to.write_all(&[*byte])),
+            Some(Flaw::Stalls { every, pause }) => {
+                let until = every.saturating_sub(before.checked_rem(*every).unwrap_or(0)).min(bytes.len());
+                to.write_all(&bytes[..until])?;
+                if until < bytes.len() {
+                    std::thread::sleep(*pause);
+                }
+                to.write_all(&bytes[until..])
+            }
+            Some(Flaw::HalfOpen(cuts)) => {
+                let left = cuts.iter().cycle().nth(self.number).copied().flatten().map_or(bytes.len(), |cut| cut.saturating_sub(before));
+                if left < bytes.len() {
+                    self.lossy.store(true, Ordering::SeqCst);
+                }
+                to.write_all(&bytes[..left.min(bytes.len())])
+            }
         }
     }
 }

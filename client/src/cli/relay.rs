@@ -15,7 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const AFTER_HELP: &str =
     "Key hosts dial the relay (`chanceryd serve --dial RELAY:7443`) and need no port of their own; clients have the relay as
 their endpoint, and the key host's name as server_name. TLS goes from client to key host: the relay cannot read it.
-Prints `chancery relay ready: signer=ADDRESS client=ADDRESS …` once it listens. SIGTERM stops it.
+Prints `chancery relay ready: signer=ADDRESS client=ADDRESS …` once it listens, with metrics=ADDRESS at the end where it has one.
+SIGTERM stops it.
 
 Example:
   chancery enroll-request relay1        # then, on the key host: chanceryd enroll relay1 --role relay --csr relay1.csr
@@ -33,6 +34,9 @@ pub(super) struct Arguments {
     /// One more profile of role relay, for key hosts of another authority; may be given more than once
     #[arg(long, value_name = "FILE")]
     also: Vec<PathBuf>,
+    /// Where to have numbers for Prometheus, on this machine alone [default: none]
+    #[arg(long, value_name = "ADDRESS", value_parser = of_this_machine)]
+    metrics: Option<SocketAddr>,
     /// How long a client waits for a key host
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds)]
     wait: Duration,
@@ -64,20 +68,27 @@ pub(super) fn run(global: &Global, arguments: Arguments, output: Output) -> Resu
     let mut options = RelayOptions::new(identities, arguments.listen_signer, fronts);
     (options.wait, options.ping_interval, options.answer_timeout) = (arguments.wait, arguments.ping_interval, arguments.answer_timeout);
     (options.parked, options.clients) = (arguments.parked.into(), arguments.clients.into());
+    options.metrics = arguments.metrics;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
         let relay = Relay::bind(options).await?;
         let clients: String = relay.client_side().iter().map(|address| format!(" client={address}")).collect();
-        let text = format!("chancery relay ready: signer={}{clients}\n", relay.signer_side());
-        output.result(text, &json!({ "signer": relay.signer_side(), "clients": relay.client_side() }))?;
+        let metrics = relay.metrics_side().map(|address| format!(" metrics={address}")).unwrap_or_default();
+        let text = format!("chancery relay ready: signer={}{clients}{metrics}\n", relay.signer_side());
+        let facts = json!({ "signer": relay.signer_side(), "clients": relay.client_side(), "metrics": relay.metrics_side() });
+        output.result(text, &facts)?;
         let told = async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         };
-        relay.serve(told).await;
-        Ok(())
+        relay.serve(told).await.map_err(CliError::Runtime)
     })
+}
+
+fn of_this_machine(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse().map_err(|_| "write ADDRESS:PORT, such as 127.0.0.1:9465".to_owned())?;
+    chancery_exporter::of_this_machine(address).map_err(str::to_owned)
 }
 
 fn ping_interval(text: &str) -> Result<Duration, String> {

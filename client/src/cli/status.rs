@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::output::Output;
 use super::{Global, keys, session};
-use chancery::{Cell, EndpointStatus, Error, KeyState, KeyVerdict};
+use chancery::{Cell, EndpointStatus, Error, KeyState, KeyVerdict, WitnessStatus, WitnessVerdict, hex};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 const AFTER_HELP: &str =
     "Exits with 3 when an endpoint cannot be reached, with 4 when a key or the log is not the one that was seen before, with 1
-when a pinned key is locked or missing.
+when a pinned key is locked or missing. A witness that has not cosigned the newest entries is shown, and no fault: it is asked from time to time.
 
 Example:
   chancery status --timeout 5 --json";
@@ -58,10 +58,47 @@ fn describe(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> String
     for key in &status.keys {
         let _ = writeln!(text, "  {}", keys::line(key));
     }
+    for witness in &status.witnesses {
+        let _ = writeln!(text, "  witness {}  {}", witness.name, cosigned(witness, status.log_size));
+    }
     for (process, cell) in [("keeper", &status.keeper_cell), ("gateway", &status.gateway_cell)] {
         let _ = writeln!(text, "  key host: cell of the {process}: {}", cell.as_ref().map_or_else(|| "not said".to_owned(), in_words));
     }
     text
+}
+
+fn cosigned(witness: &WitnessStatus, size: u64) -> String {
+    let when = age(witness).map_or_else(String::new, |seconds| format!("cosigned all {size} entries {seconds} s ago, "));
+    match witness.verdict {
+        WitnessVerdict::Verified => format!("{when}verified with the pinned key"),
+        WitnessVerdict::NotPinned => format!("{when}unverified: the profile does not pin its key"),
+        WitnessVerdict::Wrong => "ITS COSIGNATURE DOES NOT FIT THE PINNED KEY".to_owned(),
+        WitnessVerdict::Absent => "has not cosigned the newest entries".to_owned(),
+    }
+}
+
+/// Seconds since it cosigned, by the clock here; its own may be ahead.
+fn age(witness: &WitnessStatus) -> Option<u64> {
+    let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
+    witness.cosigned.map(|time| now.saturating_sub(time))
+}
+
+fn witness_json(witness: &WitnessStatus, size: u64) -> Value {
+    let time = witness.cosigned.and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok());
+    let verdict = match witness.verdict {
+        WitnessVerdict::Verified => "verified",
+        WitnessVerdict::NotPinned => "not-pinned",
+        WitnessVerdict::Wrong => "wrong",
+        WitnessVerdict::Absent => "absent",
+    };
+    json!({
+        "name": witness.name,
+        "key_id": hex(&witness.key_id),
+        "verdict": verdict,
+        "size": witness.cosigned.map(|_| size),
+        "cosigned": time.map(|t| t.to_string()),
+        "age_s": age(witness),
+    })
 }
 
 fn in_words(cell: &Cell) -> String {
@@ -82,6 +119,7 @@ fn describe_json(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> V
             "log_size": s.log_size,
             "log_size_before": s.log_size_before,
             "keys": s.keys.iter().map(keys::facts).collect::<Vec<_>>(),
+            "witnesses": s.witnesses.iter().map(|witness| witness_json(witness, s.log_size)).collect::<Vec<_>>(),
             "cell": { "keeper": cell_json(s.keeper_cell.as_ref()), "gateway": cell_json(s.gateway_cell.as_ref()) },
         }),
         Err(error) => json!({ "endpoint": endpoint, "reached": false, "error": error.json() }),
@@ -95,7 +133,7 @@ fn judge(list: Vec<Result<EndpointStatus, CliError>>, output: Output) -> Result<
     for status in list {
         let fault = match status {
             Err(error) => Err(error),
-            Ok(status) => keys::judge(&status.keys).and_then(|()| locked(&status)),
+            Ok(status) => keys::judge(&status.keys).and_then(|()| witnessed(&status)).and_then(|()| locked(&status)),
         };
         match fault {
             Ok(()) => {}
@@ -108,6 +146,11 @@ fn judge(list: Vec<Result<EndpointStatus, CliError>>, output: Output) -> Result<
         }
     }
     if failed == 0 { Ok(()) } else { Err(CliError::Several { failed, all, what: "endpoints are not well", code }) }
+}
+
+fn witnessed(status: &EndpointStatus) -> Result<(), CliError> {
+    let misbehaviour = status.witnesses.iter().find_map(WitnessStatus::misbehaviour);
+    misbehaviour.map_or(Ok(()), |misbehaviour| Err(Error::from(misbehaviour).into()))
 }
 
 fn locked(status: &EndpointStatus) -> Result<(), CliError> {

@@ -26,6 +26,7 @@ pub struct Profile {
     certificate: String,
     key_file: PathBuf,
     log: VerifierKey,
+    witnesses: Vec<VerifierKey>,
     keys: Vec<PinnedKey>,
 }
 
@@ -122,6 +123,12 @@ impl Profile {
     #[must_use]
     pub const fn log(&self) -> &VerifierKey {
         &self.log
+    }
+
+    /// The pinned keys of witnesses that cosign the request log, all of the type cosignature/v1.
+    #[must_use]
+    pub fn witnesses(&self) -> &[VerifierKey] {
+        &self.witnesses
     }
 
     /// The pinned signing keys.

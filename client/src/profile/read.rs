@@ -3,6 +3,7 @@
 use super::{PinnedKey, Profile, ProfileError};
 use chancery_formats::Construction;
 use chancery_formats::ed25519::PublicKey;
+use chancery_tlog::{KeyType, VerifierKey};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -29,7 +30,10 @@ struct Wire {
     ca: Text<Pem>,
     certificate: Text<Pem>,
     key_file: String,
-    log_vkey: Text<chancery_tlog::VerifierKey>,
+    log_vkey: Text<VerifierKey>,
+    /// Profiles of before witnesses were pinned do not say it.
+    #[serde(default)]
+    witness_vkeys: Vec<Text<WitnessKey>>,
     #[serde(default)]
     keys: Vec<Spanned<WireKey>>,
 }
@@ -62,6 +66,20 @@ impl FromStr for OstreeKey {
     type Err = chancery_formats::ed25519::KeyError;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         PublicKey::from_ostree(s).map(Self)
+    }
+}
+
+/// The key of a witness.
+struct WitnessKey(VerifierKey);
+
+impl FromStr for WitnessKey {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let key: VerifierKey = s.parse().map_err(|e: chancery_tlog::KeyError| e.to_string())?;
+        match key.key_type() {
+            KeyType::CosignatureV1 => Ok(Self(key)),
+            _ => Err(format!("the key of {} is not one for cosignatures (type 0x04); ask the witness for that", key.name())),
+        }
     }
 }
 
@@ -128,6 +146,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Profile, ProfileError> {
         certificate: wire.certificate.0.0,
         key_file: path.parent().unwrap_or(Path::new("")).join(wire.key_file),
         log: wire.log_vkey.0,
+        witnesses: wire.witness_vkeys.into_iter().map(|key| key.0.0).collect(),
         keys,
     })
 }

@@ -44,6 +44,8 @@ fn faults_are_reported_with_their_line() {
     assert_eq!(fault("[\"https://signer.example:7443\"]", "[]"), "3: at least one endpoint is needed");
     assert!(fault("key_file", "keyfile").starts_with("4: unknown field `keyfile`"));
     assert!(fault("eca62d7a", "eca62d7b").starts_with("5: the key id does not belong"), "{}", fault("eca62d7a", "eca62d7b"));
+    let wrong = fault("ca = ", &format!("witness_vkeys = [\"{VKEY}\"]\nca = "));
+    assert!(wrong.starts_with("6: the key of signer.example/requests is not one for cosignatures"), "{wrong}");
     assert!(fault("'''\n-----BEGIN", "'''\n-----BEGUN").starts_with("6: expected certificates in PEM"));
     assert!(fault("\"sshsig\"", "\"sshsig\", \"raw\"").contains(": no construction is named \"raw\""));
     assert!(fault("public_key = \"", "public_key = \"A").contains("not an Ed25519 public key in the form of OSTree"));

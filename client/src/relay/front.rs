@@ -1,5 +1,6 @@
 //! The client side: hands each client a key host, and carries what they say to each other.
 
+use super::counted::Counted;
 use super::{BACKOFF, House, Outer, prepare};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional_with_sizes};
@@ -41,12 +42,22 @@ pub(super) async fn take(listener: TcpListener, key_host: Option<Arc<str>>, hous
 
 async fn carry(mut client: TcpStream, key_host: Option<&str>, house: &House, from: std::net::SocketAddr) {
     prepare(&client);
-    let Some(mut signer) = find(key_host, house).await else {
+    house.metrics.waiting.inc();
+    let found = find(key_host, house).await;
+    house.metrics.waiting.dec();
+    let Some(mut signer) = found else {
         let key_host = key_host.unwrap_or("any");
-        send_away(client, house).await;
-        return tracing::warn!(%from, key_host, "no key host is parked: a client was sent away; look whether chanceryd serves with --dial");
+        house.metrics.sent_away(key_host);
+        if house.quiet.says("no-key-host-parked", from, Instant::now().into_std()) {
+            tracing::warn!(%from, key_host, "no key host is parked: a client was sent away; look whether chanceryd serves with --dial");
+        }
+        return send_away(client, house).await;
     };
-    match copy_bidirectional_with_sizes(&mut client, &mut signer, BUFFER, BUFFER).await {
+    house.metrics.connected.inc();
+    let mut counted = Counted { client: &mut client, metrics: &house.metrics };
+    let carried = copy_bidirectional_with_sizes(&mut counted, &mut signer, BUFFER, BUFFER).await;
+    house.metrics.connected.dec();
+    match carried {
         Ok((sent, received)) => tracing::info!(%from, sent, received, "a client is done"),
         Err(error) => tracing::info!(%from, %error, "a client's connection broke"),
     }

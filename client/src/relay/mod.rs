@@ -3,13 +3,19 @@
 //! The relay carries the client's TLS to the key host as bytes; it has no key for it. It can drop and delay, and nothing else. The parked
 //! side has a TLS of its own around them, so that only key hosts can park. What is said there is in `docs/relay-protocol.md`.
 
+mod counted;
 mod front;
+mod metrics;
 mod park;
 mod pool;
+mod quiet;
 mod tls;
 
 use crate::profile::{KeyFileError, Profile};
+use chancery_exporter::Exporter;
+use metrics::Metrics;
 use pool::Pool;
+use quiet::Quiet;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -27,6 +33,8 @@ const DEAD_AFTER: Duration = Duration::from_secs(30);
 const PROBE_AFTER: Duration = Duration::from_secs(15);
 /// How long clients may go on after the relay was told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How often is looked whether something is to be told once a minute.
+const LOOK: Duration = Duration::from_secs(5);
 /// How long to wait when the system has no more file descriptors.
 const BACKOFF: Duration = Duration::from_millis(200);
 /// Handshakes of the parked side that may be under way, from people that nobody knows yet.
@@ -51,6 +59,8 @@ pub struct RelayOptions {
     pub park: SocketAddr,
     /// Where clients connect.
     pub fronts: Vec<Front>,
+    /// Where numbers for Prometheus are to be had, on this machine alone; `None` for nowhere.
+    pub metrics: Option<SocketAddr>,
     /// How long a client waits for a key host.
     pub wait: Duration,
     /// How often a parked key host is asked whether it is there; 1 ms to 60 s.
@@ -116,6 +126,7 @@ pub struct Relay {
     fronts: Vec<(TcpListener, Option<String>)>,
     signer_side: SocketAddr,
     client_side: Vec<SocketAddr>,
+    exporter: Option<Exporter>,
     door: tls::Door,
     house: Arc<House>,
 }
@@ -123,6 +134,8 @@ pub struct Relay {
 /// What all its tasks share.
 struct House {
     pool: Arc<Pool>,
+    metrics: Metrics,
+    quiet: Quiet,
     clients: Arc<Semaphore>,
     wait: Duration,
     ping_interval: Duration,
@@ -138,6 +151,7 @@ impl RelayOptions {
             identities,
             park,
             fronts,
+            metrics: None,
             wait: Duration::from_secs(4),
             ping_interval: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(1),
@@ -162,15 +176,19 @@ impl Relay {
             fronts.push((listener, front.key_host));
             client_side.push(address);
         }
+        let failed = |address| move |source| RelayError::Listen { address, source };
+        let exporter = options.metrics.map(|at| Exporter::bind(at).map_err(failed(at))).transpose()?;
         let house = House {
             pool: Arc::new(Pool::new(options.parked)),
+            metrics: Metrics::new(),
+            quiet: Quiet::default(),
             clients: Arc::new(Semaphore::new(options.clients)),
             wait: options.wait,
             ping_interval: options.ping_interval,
             answer_timeout: options.answer_timeout,
             handshake_timeout: options.handshake_timeout,
         };
-        Ok(Self { park, fronts, signer_side, client_side, door, house: Arc::new(house) })
+        Ok(Self { park, fronts, signer_side, client_side, exporter, door, house: Arc::new(house) })
     }
 
     /// Where key hosts park.
@@ -185,14 +203,34 @@ impl Relay {
         &self.client_side
     }
 
+    /// Where its numbers are to be had.
+    #[must_use]
+    pub fn metrics_side(&self) -> Option<SocketAddr> {
+        self.exporter.as_ref().map(Exporter::address)
+    }
+
     /// Serves until `told` comes; then clients may go on for a few seconds.
-    pub async fn serve(self, told: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// The runtime cannot watch the socket for numbers.
+    pub async fn serve(self, told: impl Future<Output = ()>) -> io::Result<()> {
+        let house = Arc::clone(&self.house);
+        let text = move || std::future::ready(house.metrics.text(&house.pool));
+        let _exporting = self.exporter.map(|exporter| exporter.start(text)).transpose()?;
         let (stop, stopped) = watch::channel(false);
         let clients = self.house.clients.available_permits();
         tokio::spawn(park::take(self.park, self.door, Arc::clone(&self.house), stopped.clone()));
         for (listener, key_host) in self.fronts {
             tokio::spawn(front::take(listener, key_host.map(Arc::from), Arc::clone(&self.house), stopped.clone()));
         }
+        let house = Arc::clone(&self.house);
+        tokio::spawn(async move {
+            let mut looks = tokio::time::interval(LOOK);
+            loop {
+                let _ = looks.tick().await;
+                house.quiet.tell(false);
+            }
+        });
         told.await;
         stop.send_replace(true);
         tracing::info!("stopping: nobody new is taken");
@@ -200,6 +238,8 @@ impl Relay {
         if tokio::time::timeout(DRAIN, self.house.clients.acquire_many(all)).await.is_err() {
             tracing::warn!("clients were still connected at the end");
         }
+        self.house.quiet.tell(true);
+        Ok(())
     }
 }
 

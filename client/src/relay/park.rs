@@ -1,6 +1,7 @@
 //! The parked side: who may park, and whether they are still there.
 
 use super::pool::Place;
+use super::quiet::Quiet;
 use super::tls::{Door, DoorError};
 use super::{BACKOFF, HANDSHAKES, House, Outer, prepare};
 use chancery_dial::{FRAME_LEN, Frame, FrameError, Kind};
@@ -31,6 +32,21 @@ enum ParkError {
     Talks,
 }
 
+impl ParkError {
+    /// The same in a word, for numbers.
+    fn why(&self) -> &'static str {
+        match self {
+            Self::Door(error) => error.why(),
+            Self::Slow => "handshake-timeout",
+            Self::Silent => "no-answer",
+            Self::Io(_) => "broken",
+            Self::Frame(_) => "wrong-frame",
+            Self::Full => "too-many-parked",
+            Self::Talks => "unasked",
+        }
+    }
+}
+
 /// Takes key hosts in until told to stop.
 pub(super) async fn take(listener: TcpListener, door: Door, house: Arc<House>, mut stopped: watch::Receiver<bool>) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
@@ -46,18 +62,32 @@ pub(super) async fn take(listener: TcpListener, door: Door, house: Arc<House>, m
             let welcome = async {
                 let welcomed = timeout(house.handshake_timeout, greet(tcp, &door, &house)).await;
                 drop(turn);
-                let (stream, place) = welcomed.unwrap_or(Err(ParkError::Slow))?;
-                tracing::info!(%from, "a key host parked a connection");
-                keep(stream, place, &house).await
+                match welcomed.unwrap_or(Err(ParkError::Slow)) {
+                    Err(error) => {
+                        house.metrics.refused(error.why());
+                        report(&error, &from, &house.quiet);
+                    }
+                    Ok((stream, place)) => {
+                        tracing::info!(%from, key_host = &*place.key_host, "a key host parked a connection");
+                        if let Err(error) = keep(stream, place, &house).await {
+                            house.metrics.lost(error.why());
+                            report(&error, &from, &house.quiet);
+                        }
+                    }
+                }
             };
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => {}
-                ended = welcome => if let Err(error) = ended {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                    tracing::warn!(%from, %error, cause, "a connection of the parked side was closed");
-                },
+                () = welcome => {}
             }
         });
+    }
+}
+
+fn report(error: &ParkError, from: &str, quiet: &Quiet) {
+    if quiet.says(error.why(), from, Instant::now().into_std()) {
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(from, %error, cause, reason = error.why(), "a connection of the parked side was closed");
     }
 }
 
@@ -81,6 +111,7 @@ async fn greet(tcp: TcpStream, door: &Door, house: &House) -> Result<(Outer, Pla
     let every = u32::try_from(house.ping_interval.as_millis()).unwrap_or(u32::MAX);
     say(&mut stream, Frame::new(Kind::Hello, every)).await?;
     let place = house.pool.park(names).ok_or(ParkError::Full)?;
+    house.metrics.heard(&place.key_host);
     Ok((stream, place))
 }
 
@@ -93,9 +124,13 @@ async fn keep(mut stream: Outer, mut place: Place, house: &House) -> Result<(), 
         number = number.wrapping_add(1);
         let mut unasked = [0];
         tokio::select! {
-            asked = &mut place.asked => return hand_out(stream, asked.ok(), number, house.answer_timeout).await,
+            asked = &mut place.asked => {
+                let Ok(to) = asked else { return Ok(()) };
+                return hand_out(stream, to, number, &place.key_host, house).await;
+            }
             _ = turns.tick() => {
                 ask(&mut stream, Frame::new(Kind::Ping, number), Frame::new(Kind::Pong, number), house.answer_timeout).await?;
+                house.metrics.heard(&place.key_host);
             }
             read = stream.read(&mut unasked) => return match read? {
                 0 => Err(ParkError::Io(io::ErrorKind::UnexpectedEof.into())),
@@ -106,11 +141,13 @@ async fn keep(mut stream: Outer, mut place: Place, house: &House) -> Result<(), 
 }
 
 /// A connection that looks open may be dead: only what answers now is handed out.
-async fn hand_out(mut stream: Outer, to: Option<oneshot::Sender<Outer>>, number: u32, patience: Duration) -> Result<(), ParkError> {
-    let Some(to) = to else { return Ok(()) };
-    ask(&mut stream, Frame::new(Kind::Open, number), Frame::new(Kind::Ready, number), patience).await?;
+async fn hand_out(mut stream: Outer, to: oneshot::Sender<Outer>, number: u32, key_host: &Arc<str>, house: &House) -> Result<(), ParkError> {
+    ask(&mut stream, Frame::new(Kind::Open, number), Frame::new(Kind::Ready, number), house.answer_timeout).await?;
+    house.metrics.heard(key_host);
     // The client may have gone meanwhile; then the stream closes, and the key host parks another.
-    drop(to.send(stream));
+    if to.send(stream).is_ok() {
+        house.metrics.handed_out(key_host);
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Who is parked, and how clients get hold of one of them.
 
 use super::Outer;
+use crate::text::printable;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{oneshot, watch};
 
@@ -21,6 +22,8 @@ struct State {
 
 struct Entry {
     id: u64,
+    /// The first name of its certificate.
+    key_host: Arc<str>,
     names: Vec<String>,
     ask: Ask,
 }
@@ -29,6 +32,8 @@ struct Entry {
 pub(super) struct Place {
     id: u64,
     pool: Arc<Pool>,
+    /// Whose it is: the first name of its certificate.
+    pub(super) key_host: Arc<str>,
     pub(super) asked: oneshot::Receiver<oneshot::Sender<Outer>>,
 }
 
@@ -40,16 +45,22 @@ impl Pool {
     /// Parks a key host with these names; `None` when it has parked as many as it may.
     pub(super) fn park(self: &Arc<Self>, names: Vec<String>) -> Option<Place> {
         let (ask, asked) = oneshot::channel();
+        let key_host: Arc<str> = printable(names.first()?).into();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.idle.iter().filter(|e| e.names.first() == names.first()).count() >= self.per_key_host {
+        if state.of(&key_host) >= self.per_key_host {
             return None;
         }
         let id = state.next;
         state.next = id.wrapping_add(1);
-        state.idle.push(Entry { id, names, ask });
+        state.idle.push(Entry { id, key_host: Arc::clone(&key_host), names, ask });
         drop(state);
         self.changed.send_replace(());
-        Some(Place { id, pool: Arc::clone(self), asked })
+        Some(Place { id, pool: Arc::clone(self), key_host, asked })
+    }
+
+    /// How many connections of a key host wait for clients.
+    pub(super) fn parked(&self, key_host: &str) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).of(key_host)
     }
 
     /// Takes the one that was parked last, of this key host or of any: what was heard of most recently is most likely alive.
@@ -62,6 +73,12 @@ impl Pool {
     /// Says when somebody has parked since.
     pub(super) fn arrivals(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+}
+
+impl State {
+    fn of(&self, key_host: &str) -> usize {
+        self.idle.iter().filter(|entry| *entry.key_host == *key_host).count()
     }
 }
 
@@ -82,6 +99,7 @@ mod tests {
         let names = |name: &str| vec![name.to_owned(), format!("{name}.example")];
         let a = pool.park(names("a")).unwrap();
         assert!(pool.park(names("a")).is_none(), "as many as it may");
+        assert_eq!((pool.parked("a"), pool.parked("a.example")), (1, 0));
         let b = pool.park(names("b")).unwrap();
         assert!(pool.take(Some("c")).is_none());
         assert!(pool.take(Some("a.example")).is_some() && pool.take(Some("a")).is_none());

@@ -33,6 +33,21 @@ pub(super) enum DoorError {
     NoKeyHost,
 }
 
+impl DoorError {
+    /// The same in a word, for numbers.
+    pub(super) fn why(&self) -> &'static str {
+        match self {
+            Self::Handshake(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => "not-authenticated",
+                _ => "handshake-failed",
+            },
+            Self::Name(_) => "unknown-relay",
+            Self::Protocol => "other-protocol",
+            Self::NoKeyHost => "not-a-key-host",
+        }
+    }
+}
+
 /// Lets key hosts in.
 #[derive(Clone)]
 pub(super) struct Door {

@@ -1,6 +1,7 @@
 //! `chancery status` and `chancery keys`.
 
-use crate::support::{FakeHost, Fault, Publisher};
+use crate::support::{FakeHost, Fault, LogKey, Publisher};
+use chancery_tlog::{Note, cosign};
 use std::net::TcpListener;
 
 #[test]
@@ -55,4 +56,47 @@ fn a_key_that_differs_from_the_pinned_one_is_loud() {
         assert!(ran.out.contains("DIFFERS FROM THE PINNED KEY"), "{ran:?}");
         assert!(ran.err.contains("another public key for release version 1 than this profile pins"), "{ran:?}");
     }
+}
+
+#[test]
+fn witnesses_are_shown_with_the_age_of_their_cosignatures_and_a_forged_one_is_loud() {
+    let host = FakeHost::start();
+    let publisher = Publisher::of(&host);
+    let [known, absent, stranger, forger] = ["known", "absent", "stranger", "known"].map(|n| LogKey::witness(&format!("{n}.example/w1")));
+    publisher.pin_witnesses(&[known.vkey(), absent.vkey()]);
+    let text = {
+        let note = host.state().log.checkpoint(1);
+        Note::parse(&note).unwrap().text().to_owned()
+    };
+    let good = cosign(&text, 1_700_000_000, &known) + &cosign(&text, 4_000_000_000, &stranger);
+    host.state().log.cosignatures = good.clone();
+    let ran = publisher.chancery(&["status"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for line in [
+        "  witness known.example/w1  cosigned all 1 entries ",
+        " s ago, verified with the pinned key\n",
+        "  witness absent.example/w1  has not cosigned the newest entries\n",
+        "  witness stranger.example/w1  cosigned all 1 entries 0 s ago, unverified: the profile does not pin its key\n",
+    ] {
+        assert!(ran.out.contains(line), "{line}: {ran:?}");
+    }
+    let ran = publisher.chancery(&["status", "--json"]);
+    let facts: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let [first, second, third] = facts["endpoints"][0]["witnesses"].as_array().unwrap().as_slice() else { panic!("{facts}") };
+    assert_eq!((&first["verdict"], &first["size"], &first["cosigned"]), (&"verified".into(), &1.into(), &"2023-11-14T22:13:20Z".into()));
+    assert!(first["age_s"].as_u64().unwrap() > 50_000_000, "{first}");
+    assert_eq!((&second["verdict"], &second["size"]), (&"absent".into(), &serde_json::Value::Null));
+    assert_eq!(third["verdict"], "not-pinned");
+
+    // A cosignature for another checkpoint, and one by another key of the same name.
+    host.state().log.cosignatures = cosign(&text, 1_700_000_000, &forger);
+    assert!(publisher.chancery(&["status"]).out.contains("known.example/w1  has not cosigned the newest entries"));
+    host.state().log.grow();
+    host.state().log.cosignatures = good;
+    let ran = publisher.chancery(&["status"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(
+        ran.out.contains("ITS COSIGNATURE DOES NOT FIT") && ran.err.contains("a cosignature of the witness known.example/w1"),
+        "{ran:?}"
+    );
 }

@@ -2,8 +2,8 @@
 
 use chancery_reqlog::{Decision, Leaf, Token};
 use chancery_tlog::{
-    Checkpoint, Edge, Hash, NodeSource, NoteSigner, VerifierKey, consistency_proof, encode_receipt, inclusion_proof, leaf_hash, node_hash,
-    sign_note,
+    Checkpoint, Edge, Hash, KeyType, NodeSource, NoteSigner, VerifierKey, consistency_proof, encode_receipt, inclusion_proof, leaf_hash,
+    node_hash, sign_note,
 };
 use rcgen::{KeyPair, PKCS_ED25519, SigningKey as _};
 use std::convert::Infallible;
@@ -13,11 +13,26 @@ const ORIGIN: &str = "signer.example/requests";
 pub(crate) struct FakeLog {
     signer: LogKey,
     leaves: Vec<Vec<u8>>,
+    /// Stands under each checkpoint.
+    pub(crate) cosignatures: String,
 }
 
-struct LogKey {
+pub(crate) struct LogKey {
     pair: KeyPair,
     key: VerifierKey,
+}
+
+impl LogKey {
+    /// A witness.
+    pub(crate) fn witness(name: &str) -> Self {
+        let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+        let key = VerifierKey::new(name, KeyType::CosignatureV1, pair.public_key_raw().try_into().unwrap()).unwrap();
+        Self { pair, key }
+    }
+
+    pub(crate) fn vkey(&self) -> String {
+        self.key.to_string()
+    }
 }
 
 impl NoteSigner for LogKey {
@@ -49,7 +64,11 @@ impl FakeLog {
     pub(crate) fn new() -> Self {
         let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
         let key = VerifierKey::ed25519(ORIGIN, pair.public_key_raw().try_into().unwrap()).unwrap();
-        Self { signer: LogKey { pair, key }, leaves: vec![Leaf::event(Token::START, Decision::None, 1).to_bytes()] }
+        Self {
+            signer: LogKey { pair, key },
+            leaves: vec![Leaf::event(Token::START, Decision::None, 1).to_bytes()],
+            cosignatures: String::new(),
+        }
     }
 
     pub(crate) fn key(&self) -> &VerifierKey {
@@ -84,7 +103,7 @@ impl FakeLog {
         let mut edge = Edge::new();
         self.hashes(size).0.iter().for_each(|h| edge.push(*h));
         let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size, root: edge.root(), extensions: Vec::new() };
-        sign_note(&checkpoint.to_string(), &self.signer)
+        sign_note(&checkpoint.to_string(), &self.signer) + &self.cosignatures
     }
 
     pub(crate) fn receipt(&self, index: u64) -> Vec<u8> {

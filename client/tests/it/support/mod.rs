@@ -5,6 +5,7 @@ mod log;
 mod pki;
 
 pub(crate) use host::{FakeHost, Fault};
+pub(crate) use log::LogKey;
 pub(crate) use pki::{Pki, expired};
 
 use chancery::{Backoff, Client, Options, Profile, StateStore};
@@ -63,6 +64,12 @@ impl Publisher {
 
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap()
+    }
+
+    /// Has the profile pin these witnesses.
+    pub(crate) fn pin_witnesses(&self, vkeys: &[String]) {
+        let profile = String::from_utf8(self.read("web1.toml")).unwrap();
+        self.write("web1.toml", profile.replacen("log_vkey", &format!("witness_vkeys = {vkeys:?}\nlog_vkey"), 1).as_bytes(), 0o644);
     }
 
     /// Names of all files, but those that are there from the beginning.

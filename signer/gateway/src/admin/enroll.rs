@@ -54,6 +54,8 @@ struct Profile<'a> {
     endpoints: &'a [String],
     key_file: String,
     log_vkey: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    witness_vkeys: Vec<&'a str>,
     ca: &'a str,
     certificate: &'a str,
     keys: Vec<PinnedKey>,
@@ -111,6 +113,7 @@ pub fn enroll(
         endpoints: &config.endpoints,
         key_file,
         log_vkey: &vkey,
+        witness_vkeys: config.witness.iter().flat_map(|w| &w.servers).map(|server| server.vkey.as_str()).collect(),
         ca: &authority.certificate,
         certificate: &certificate,
         keys,

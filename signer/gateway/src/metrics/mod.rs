@@ -3,14 +3,13 @@
 //! Labels are names that the key host itself gave (keys, constructions, reasons), so nobody can make them grow.
 
 mod keeper;
-mod serve;
 
-use crate::link::LinkError;
+use crate::link::{Link, LinkError};
 use crate::tls::Trust;
-use chancery_channel::{Answer, Ready, SignRequest, Stats};
+use chancery_channel::{Answer, Ready, SignRequest, Stats, ToKeeper};
+use chancery_exporter::PATIENCE;
 use keeper::KeeperNumbers;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -18,8 +17,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::Arc;
 use std::time::Instant;
-
-pub use serve::{Exporter, Scraped};
+use tokio::time::timeout;
 
 /// Stands for keys that the key host does not have.
 const OTHER: &str = "other";
@@ -149,12 +147,33 @@ impl Metrics {
         if let Some(stats) = stats {
             at_once.register_collector(Box::new(KeeperNumbers(stats)));
         }
-        let mut text = String::new();
-        // Writing to a string does not fail.
-        let _ = encode_registry(&mut text, &self.registry);
-        let _ = encode_registry(&mut text, &at_once);
-        let _ = encode_eof(&mut text);
-        text
+        chancery_exporter::text(&[&self.registry, &at_once])
+    }
+}
+
+/// What a scrape needs.
+#[derive(Clone)]
+pub struct Scraped {
+    /// What the gateway counts.
+    pub metrics: Arc<Metrics>,
+    /// Whose certificates end when.
+    pub trust: Arc<Trust>,
+    /// To the keeper, for what it counts.
+    pub link: Link,
+}
+
+impl Scraped {
+    /// All numbers of now.
+    pub async fn text(self) -> String {
+        self.metrics.text(&self.trust, self.stats().await)
+    }
+
+    async fn stats(&self) -> Option<Stats> {
+        let mut call = self.link.call(|id| ToKeeper::Stats { id }).ok()?;
+        match timeout(PATIENCE, call.answer()).await {
+            Ok(Ok(Answer::Stats(stats))) => Some(*stats),
+            _ => None,
+        }
     }
 }
 
