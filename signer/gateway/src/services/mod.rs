@@ -145,6 +145,18 @@ fn unanswered(error: &LinkError) -> Refusal {
     wire::own_refusal(kind, "keeper-unreachable", error.to_string())
 }
 
+/// Says what became of a request; the keeper says the same under the same id.
+fn told(request_id: RequestId, answer: &Result<Answer, LinkError>) {
+    match answer {
+        Ok(Answer::Signed(signed)) => tracing::debug!(%request_id, entry = signed.entry_index, "signed"),
+        Ok(Answer::Refused(refusal)) => {
+            tracing::debug!(%request_id, entry = refusal.entry_index, reason = refusal.reason, "not signed");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%request_id, %error, "not answered"),
+    }
+}
+
 /// An answer of a kind that was not asked for.
 fn unexpected(answer: Answer, request_id: Option<RequestId>) -> Refusal {
     let refusal = match answer {
@@ -157,7 +169,7 @@ fn unexpected(answer: Answer, request_id: Option<RequestId>) -> Refusal {
     };
     if refusal.kind == RefusalKind::Internal {
         let request_id = request_id.map(tracing::field::display);
-        tracing::error!(request_id, reason = refusal.reason, message = refusal.message, "a fault of the keeper");
+        tracing::error!(request_id, reason = refusal.reason, why = refusal.message, "a fault of the keeper");
     }
     refusal
 }

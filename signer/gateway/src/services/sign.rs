@@ -1,6 +1,6 @@
 //! One thing to be signed, with its content in chunks.
 
-use super::{CallLimits, unanswered, unexpected};
+use super::{CallLimits, told, unanswered, unexpected};
 use crate::identity::Peer;
 use crate::link::{Call, Link, LinkError};
 use crate::metrics::{Metrics, Underway};
@@ -42,12 +42,9 @@ pub(super) async fn sign(
         Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => None,
     };
     let request_id = request.request_id;
-    let outcome = ask(link, underway, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request, peer: peer.address() }).await;
-    match &outcome {
-        Ok(signed) => tracing::debug!(%request_id, entry = signed.entry_index, "signed"),
-        Err(status) => tracing::debug!(%request_id, code = ?status.code(), "not signed"),
-    }
-    outcome
+    ask(link, underway, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request, peer: peer.address() })
+        .await
+        .inspect_err(|status| tracing::debug!(%request_id, code = ?status.code(), "answered with a status"))
 }
 
 async fn ask<'a>(
@@ -68,6 +65,7 @@ async fn ask<'a>(
         Some(answer) => answer,
         None => call.answer().await,
     };
+    told(request_id, &answer);
     underway.answered(&answer);
     match answer.map_err(|e| wire::status(unanswered(&e)))? {
         Answer::Signed(signed) => Ok(signed),

@@ -1,6 +1,6 @@
 //! Many small things on one stream: one task reads the requests of a stream, and nothing is spawned for each.
 
-use super::{CallLimits, Signing, Turn, unanswered, unexpected, until};
+use super::{CallLimits, Signing, Turn, told, unanswered, unexpected, until};
 use crate::identity::Peer;
 use crate::link::LinkError;
 use crate::wire;
@@ -168,16 +168,12 @@ fn check_content<'a>(limits: &CallLimits, payload: &Payload, content: &'a [u8]) 
 
 fn response(answered: Answered) -> SignBatchResponse {
     let Answered { number, request_id, answer } = answered;
+    if let Some(request_id) = request_id {
+        told(request_id, &answer);
+    }
     let outcome = match answer {
-        Ok(Answer::Signed(signed)) => {
-            tracing::debug!(request_id = request_id.map(tracing::field::display), entry = signed.entry_index, "signed");
-            Outcome::Signed(wire::signed(signed))
-        }
-        Ok(other) => {
-            let refusal = unexpected(other, request_id);
-            tracing::debug!(request_id = request_id.map(tracing::field::display), reason = refusal.reason, "not signed");
-            Outcome::Refusal(wire::refusal(refusal))
-        }
+        Ok(Answer::Signed(signed)) => Outcome::Signed(wire::signed(signed)),
+        Ok(other) => Outcome::Refusal(wire::refusal(unexpected(other, request_id))),
         Err(error) => Outcome::Refusal(wire::refusal(unanswered(&error))),
     };
     SignBatchResponse { number, outcome: Some(outcome) }

@@ -7,7 +7,8 @@ use super::outbox::{Outbox, put, unrecorded};
 use crate::key::{OpenKeys, sign};
 use crate::prepare::Prepared;
 use crate::record::{Done, Recorded};
-use chancery_channel::{Answer, FromKeeper, RefusalKind, Signed};
+use chancery_channel::{Answer, FromKeeper, RefusalKind, RequestId, Signed};
+use std::error::Error;
 use std::sync::Arc;
 
 /// Makes answers and sends them.
@@ -45,7 +46,10 @@ impl Finisher {
                     self.heavy.sign(call, recorded, self.clone());
                 }
                 Done::Sign { call, recorded } => put(call, self.sign(*recorded), &mut out),
-                Done::Refuse { call, refusal } => put(call, Answer::Refused(refusal), &mut out),
+                Done::Refuse { call, request_id, refusal } => {
+                    tracing::debug!(%request_id, entry = refusal.entry_index, reason = refusal.reason, "not signed");
+                    put(call, Answer::Refused(refusal), &mut out);
+                }
             }
         }
         out
@@ -66,26 +70,30 @@ impl Finisher {
     }
 
     pub(crate) fn sign(&self, recorded: Recorded<Prepared>) -> Answer {
-        let (entry_index, receipt) = (recorded.index(), recorded.receipt());
-        let receipt = match receipt {
+        let (request_id, entry_index) = (recorded.prepared().request().request_id, recorded.index());
+        let fault = |error: &(dyn Error + 'static)| fault(request_id, entry_index, error);
+        let receipt = match recorded.receipt() {
             Ok(receipt) => receipt,
             Err(error) => return fault(&error),
         };
         match sign(&self.keys, recorded) {
-            Ok(made) => Answer::Signed(Signed {
-                signature: made.framed,
-                key_version: made.key_version,
-                tbs_sha256: made.tbs_sha256,
-                entry_index,
-                receipt,
-            }),
+            Ok(made) => {
+                tracing::debug!(%request_id, entry = entry_index, "signed");
+                Answer::Signed(Signed {
+                    signature: made.framed,
+                    key_version: made.key_version,
+                    tbs_sha256: made.tbs_sha256,
+                    entry_index,
+                    receipt,
+                })
+            }
             Err(error) => fault(&error),
         }
     }
 }
 
 /// A recorded request that could not be signed. The same request id gives the signature once the fault is mended.
-fn fault(error: &(dyn std::error::Error + 'static)) -> Answer {
-    tracing::error!(error, "a recorded request could not be signed");
+fn fault(request_id: RequestId, entry: u64, error: &(dyn Error + 'static)) -> Answer {
+    tracing::error!(%request_id, entry, error, "a recorded request could not be signed");
     Answer::Refused(unrecorded(RefusalKind::Internal, "signing-failed", format!("{error}; the key host's log has more")))
 }
