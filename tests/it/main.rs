@@ -29,6 +29,7 @@ mod docs;
 #[allow(dead_code, reason = "each test program uses some of them")]
 mod helpers;
 mod house;
+mod journal;
 mod ledger;
 mod log;
 mod matrix;

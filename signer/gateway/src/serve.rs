@@ -8,12 +8,13 @@ use crate::keeper::{Ended, Keeper, KeeperError};
 use crate::link::{GreetingError, KeeperState, Link};
 use crate::metrics::{Exporter, Metrics, Scraped};
 use crate::notify::Notifier;
-use crate::reload::Reload;
+use crate::reload::{Files, Reload};
 use crate::server::Server;
 use crate::tls::{TlsError, Trust};
 use crate::witness::Witnesses;
 use chancery_cell::CellError;
 use chancery_channel::Cell;
+use chancery_journal::Journal;
 use listenfd::ListenFd;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -105,6 +106,7 @@ enum End {
 /// [`ServeError`].
 pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String]) -> Result<(), ServeError> {
     let config = Gateway::read(dir)?.dial_too(dial)?;
+    let journal = Journal::start(&config.journal);
     let trust = Arc::new(Trust::load(&config.tls_files())?);
     // Signals are heeded from here on. This runtime has no threads, which would stay outside the cell.
     let threadless = Builder::new_current_thread().enable_all().build().map_err(ServeError::Process)?;
@@ -131,7 +133,8 @@ pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String])
     tracing::info!("cell: {cell}");
     let cell = Cell { layers: cell.layers(), missing: cell.missing() };
     let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build().map_err(ServeError::Process)?;
-    runtime.block_on(attend(&config, Opened { trust, signals, socket, exporter, notifier, keeper, channel, cell }))
+    let files = Files { dir, dial, running: &config, journal: &journal };
+    runtime.block_on(attend(files, Opened { trust, signals, socket, exporter, notifier, keeper, channel, cell }))
 }
 
 /// What was opened before the process entered its cell, and what it says of that.
@@ -146,7 +149,8 @@ struct Opened {
     cell: Cell,
 }
 
-async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
+async fn attend(files: Files<'_>, opened: Opened) -> Result<(), ServeError> {
+    let config = files.running;
     let Opened { trust, mut signals, socket, exporter, notifier, keeper, channel, cell } = opened;
     let limits = &config.limits;
     let channel = tokio::net::UnixStream::from_std(channel).map_err(ServeError::Process)?;
@@ -173,7 +177,7 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
     announce(&ready_on, &notifier).map_err(ServeError::Process)?;
     let watchdog = Notifier::watchdog(&notifier, link.keeper());
 
-    let reload = Reload { running: config, trust: &trust, metrics: &metrics, link: &link };
+    let reload = Reload { files, trust: &trust, metrics: &metrics, link: &link };
     let end = until_told(&mut signals, &link, &reload, &notifier).await;
     notifier.tell("STOPPING=1\nSTATUS=requests under way go on, new ones are refused");
     drop(witnesses);
