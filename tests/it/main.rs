@@ -42,6 +42,7 @@ mod record;
 mod relay;
 mod reload;
 mod signing;
+mod traces;
 mod trouble;
 mod variant;
 mod wire;

@@ -18,7 +18,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use value::{count, endpoints, loopback, rate, relays, size, time, trust_domain};
+use value::{collector, count, endpoints, loopback, rate, relays, size, time, trust_domain};
 
 pub use witness::{Witness, WitnessServer};
 
@@ -88,6 +88,7 @@ struct File {
     _keeper: de::IgnoredAny,
     witness: Option<Witness>,
     metrics: Option<MetricsTable>,
+    traces: Option<TracesTable>,
     #[serde(default)]
     sandbox: sandbox::Sandbox,
 }
@@ -127,6 +128,9 @@ pub struct Gateway {
     /// Where metrics are to be had on this machine, from the table `[metrics]`.
     #[serde(skip)]
     pub metrics: Option<SocketAddr>,
+    /// The collector on this machine that traces are sent to, from the table `[traces]`.
+    #[serde(skip)]
+    pub traces: Option<SocketAddr>,
     /// Which layers of the cell may be missing: the table `[sandbox]`.
     #[serde(skip)]
     pub sandbox: Accepted,
@@ -141,6 +145,14 @@ pub struct Gateway {
 struct MetricsTable {
     #[serde(deserialize_with = "loopback")]
     listen: SocketAddr,
+}
+
+/// The table `[traces]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TracesTable {
+    #[serde(deserialize_with = "collector")]
+    endpoint: SocketAddr,
 }
 
 /// The table `[gateway.limits]`. Sizes are written as `"16 MiB"`, times as `"10 s"`.
@@ -285,6 +297,7 @@ fn parse(path: &Path, text: &str) -> Result<Gateway, ConfigError> {
     let whole = |file: File| Gateway {
         witness: file.witness.filter(Witness::is_on),
         metrics: file.metrics.map(|m| m.listen),
+        traces: file.traces.map(|t| t.endpoint),
         sandbox: file.sandbox.accept_missing,
         journal: Wanted { level: file.log, format: file.log_format },
         ..file.gateway

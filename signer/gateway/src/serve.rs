@@ -11,6 +11,7 @@ use crate::notify::Notifier;
 use crate::reload::{Files, Reload};
 use crate::server::Server;
 use crate::tls::{TlsError, Trust};
+use crate::traces::{Traces, TracesError};
 use crate::witness::Witnesses;
 use chancery_cell::CellError;
 use chancery_channel::Cell;
@@ -72,6 +73,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// A signal handler or standard output is not to be had.
     #[error("the process cannot be set up")]
     Process(#[source] io::Error),
@@ -169,7 +173,8 @@ async fn attend(files: Files<'_>, opened: Opened) -> Result<(), ServeError> {
     tracing::info!(keys = ready.keys.len(), log = ready.log_vkey, "the keeper is ready");
     let (listener, ready_on) = open(socket, config)?;
     let doors = Doors { listener, relays: relays(config, &trust)? };
-    let metrics = Arc::new(Metrics::new(&ready));
+    let traces = config.traces.map(Traces::start).transpose()?.unwrap_or_default();
+    let metrics = Arc::new(Metrics::new(&ready).traced(traces.clone()));
     let server = Server::start(doors, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell).await;
     let scraped = Scraped { metrics: Arc::clone(&metrics), trust: Arc::clone(&trust), link: link.clone() };
     let _exporting = exporter.map(|exporter| exporter.start(scraped)).transpose().map_err(ServeError::Process)?;
@@ -184,6 +189,7 @@ async fn attend(files: Files<'_>, opened: Opened) -> Result<(), ServeError> {
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
     link.hang_up();
+    traces.flush().await;
     let status = keeper.end(limits.drain_timeout).await?;
     drop(watchdog);
     tracing::info!(%status, "the keeper ended");

@@ -108,7 +108,7 @@ impl Config {
     fn parse(text: &str, file_name: &str, dir: &Path) -> Result<Self, Findings> {
         let (mut sheet, table) = Sheet::read(file_name, text);
         // The gateway reads its own table, as strictly.
-        let known = ["log", "log_format", "gateway", "keeper", "metrics", "witness", "sandbox"];
+        let known = ["log", "log_format", "gateway", "keeper", "metrics", "traces", "witness", "sandbox"];
         let meant = sheet.known_fields(&table, "the configuration has", &known, &[]);
         let keeper = sheet.table(&table, "keeper");
         if !table.contains_key("keeper") && !meant.contains(&"keeper") {

@@ -11,6 +11,7 @@ pub use log::RequestLog;
 use crate::identity::{IdentityError, Peer};
 use crate::link::{Link, LinkError};
 use crate::metrics::Metrics;
+use crate::traces::{Traced, parent};
 use crate::wire;
 use chancery_channel::{Answer, Principal, Refusal, RefusalKind, RequestId, ToKeeper};
 use chancery_proto::v1::signing_service_server::SigningService;
@@ -75,9 +76,16 @@ impl Signing {
         Some(Turn { _own: own, _common: common })
     }
 
-    async fn sign_one(&self, peer: &Peer, principal: Principal, parts: Streaming<SignRequest>) -> Result<SignResponse, Status> {
+    async fn sign_one(
+        &self,
+        peer: &Peer,
+        principal: Principal,
+        parts: Streaming<SignRequest>,
+        mut traced: Traced,
+    ) -> Result<SignResponse, Status> {
         let _turn = self.turn(peer).await;
-        sign::sign(&self.link, &self.metrics, &self.limits, peer, principal, parts).await.map(wire::signed)
+        traced.waited();
+        sign::sign(&self.link, &self.metrics, &self.limits, peer, principal, parts, traced).await.map(wire::signed)
     }
 }
 
@@ -87,7 +95,8 @@ impl SigningService for Signing {
         let (peer, principal) = (peer(&request)?.clone(), principal(&request)?.clone());
         // Before anything of the request is read.
         peer.allowance().step().map_err(|wait| wire::status(self.too_fast(wait)))?;
-        let signed = timeout(self.limits.request_timeout, self.sign_one(&peer, principal, request.into_inner())).await;
+        let traced = self.metrics.traces().begin("Sign", parent(request.metadata()).as_ref());
+        let signed = timeout(self.limits.request_timeout, self.sign_one(&peer, principal, request.into_inner(), traced)).await;
         signed.map_err(|_| late(self.limits.request_timeout))?.map(Response::new)
     }
 
@@ -96,7 +105,8 @@ impl SigningService for Signing {
     async fn sign_batch(&self, request: Request<Streaming<SignBatchRequest>>) -> Result<Response<Replies>, Status> {
         principal(&request)?;
         let peer = peer(&request)?.clone();
-        Ok(Response::new(Replies::new(self.clone(), peer, request.into_inner())))
+        let parent = parent(request.metadata());
+        Ok(Response::new(Replies::new(self.clone(), peer, parent, request.into_inner())))
     }
 }
 
