@@ -1,10 +1,10 @@
 //! What both processes say of one request, as a collector of logs reads it.
 
-use crate::wire::{block_on, digest_header, refusal, sign};
+use crate::wire::{block_on, content_header, digest_header, refusal, sign};
 use chancery_proto::v1::SignBatchRequest;
 use chancery_proto::v1::sign_batch_response::Outcome;
 use chancery_proto::v1::signing_service_client::SigningServiceClient;
-use chancery_tests::{KeyHost, Setup};
+use chancery_tests::{KeyHost, PASSPHRASE, Setup};
 use serde_json::Value;
 
 fn hex(bytes: &[u8]) -> String {
@@ -55,5 +55,29 @@ fn lines_of_one_request_have_its_id_and_entry_in_both_processes() {
     }
     for line in lines(&host) {
         assert!(line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn neither_content_nor_passphrase_is_said_however_much_is() {
+    let host = Setup::new()
+        .key("tools", "raw-ed25519")
+        .grant("web1", "tools", &["raw-ed25519"], "prod", "")
+        .config("log = \"info\"", "log = \"trace\"")
+        .start();
+    let publisher = host.publisher("web1");
+    let content = b"the wind in the willows".repeat(100);
+    let header = content_header("tools", "raw-ed25519", "prod", &content);
+    let id = hex(&header.request_id);
+    block_on(async {
+        let channel = publisher.connections(&host.endpoint(), 1).await.remove(0);
+        sign(channel, header, vec![content.clone()]).await.unwrap();
+    });
+    let _ = host.wait_said(0, &id);
+    let said = host.all_said().join("\n");
+    assert!(said.contains(" TRACE "), "{said}");
+    let as_numbers = format!("{:?}", &content[..8]);
+    for secret in ["willows", &hex(&content[..8]), as_numbers.trim_matches(['[', ']']), PASSPHRASE] {
+        assert!(!said.contains(secret), "{secret} is said");
     }
 }
