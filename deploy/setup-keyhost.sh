@@ -20,7 +20,7 @@ for name in "$@"; do names="$names --name $name"; done
 chanceryd init "$dir" $names --passphrase-file "$CHANCERY_PASSPHRASE_FILE"
 
 mkdir -p "$state"
-sed -i "s|^log = .*|log = \"$state/log\"|" "$dir/signer.toml"
+sed -i "/^\[keeper\]/,/^\[/ s|^log = .*|log = \"$state/log\"|" "$dir/signer.toml"
 # Root writes configuration and policy, the keeper has the keys and the log, and the gateway the TLS key. The CA's key is root's alone.
 chmod 750 "$dir" "$dir/pki"
 chmod 640 "$dir/signer.toml" "$dir/policy.toml" "$dir/pki/server.key"

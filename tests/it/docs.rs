@@ -52,13 +52,20 @@ fn the_operators_tables_have_every_limit_with_its_default() {
     let host = Setup::new().make();
     let config: toml::Table = host.read("signer.toml").parse().unwrap();
     let document = fs::read_to_string(root().join("docs/operations.md")).unwrap();
-    for process in ["gateway", "keeper"] {
-        let limits = config[process]["limits"].as_table().unwrap();
-        let said: BTreeSet<String> = limits
+    let own: toml::Table =
+        config.iter().filter(|(_, value)| !value.is_table()).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let limits = |process: &str| config[process]["limits"].as_table().unwrap().clone();
+    let tables = [
+        ("| `signer.toml`, before the first table |", own),
+        ("| `[gateway.limits]` |", limits("gateway")),
+        ("| `[keeper.limits]` |", limits("keeper")),
+    ];
+    for (heading, values) in tables {
+        let said: BTreeSet<String> = values
             .iter()
             .map(|(name, value)| format!("| `{name}` | {} |", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
             .collect();
-        let (_, table) = document.split_once(&format!("| `[{process}.limits]` |")).unwrap();
+        let (_, table) = document.split_once(heading).unwrap();
         let rows = table.lines().skip(2).take_while(|row| row.starts_with('|'));
         let shown: BTreeSet<String> = rows.map(|row| row.split_inclusive('|').take(3).collect()).collect();
         assert_eq!(shown, said, "docs/operations.md beside the signer.toml that init writes");

@@ -30,6 +30,7 @@ mod docs;
 #[allow(dead_code, reason = "each test program uses some of them")]
 mod helpers;
 mod house;
+mod journal;
 mod ledger;
 mod log;
 mod matrix;
@@ -46,6 +47,7 @@ mod self_test;
 mod signing;
 mod soak;
 mod token;
+mod traces;
 mod trouble;
 mod unlock;
 mod variant;

@@ -4,6 +4,7 @@ use crate::ledger::leaves;
 use crate::wire::{assert_refused, block_on, digest_header, sign};
 use chancery_tests::{KeyHost, Publisher, Setup, run};
 use std::fs;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tonic::Code;
@@ -178,4 +179,62 @@ fn another_server_certificate_and_client_ca_are_taken_while_calls_go_on() {
         let refused = sign(one.clone(), digest_header("tarballs", "prod", 3), vec![]).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
     });
+}
+
+#[test]
+fn more_is_said_after_a_reload_and_a_malformed_level_changes_nothing_at_all() {
+    let host = setup().start();
+    let (web1, policy) = (host.publisher("web1"), host.read("policy.toml"));
+    let config = host.read("signer.toml");
+    let say = |level: &str| {
+        // As editors do: another file takes the place of the first one.
+        let (new, name) = (host.dir().join("signer.toml.new"), host.dir().join("signer.toml"));
+        fs::write(&new, config.replacen("log = \"info\"", &format!("log = \"{level}\""), 1)).unwrap();
+        assert!(Command::new("mv").args([new, name]).status().unwrap().success());
+    };
+    let debugging = |after: usize| host.all_said().iter().skip(after).filter(|line| line.contains(" DEBUG ")).count();
+    let hang_up = || {
+        let after = host.said();
+        KeyHost::signal(host.gateway_pid(), rustix::process::Signal::HUP);
+        after
+    };
+    block_on(async {
+        let channel = connect(&host, &web1).await;
+        sign(channel.clone(), digest_header("tarballs", "prod", 1), vec![]).await.unwrap();
+        say("debug");
+        let _ = host.reload();
+        let after = host.said();
+        sign(channel.clone(), digest_header("tarballs", "prod", 2), vec![]).await.unwrap();
+        for process in ["chanceryd::services", "chancery_keeper::serve"] {
+            let line = host.wait_said(after, process);
+            assert!(line.contains("DEBUG") && line.contains("signed"), "{line}");
+        }
+        assert_eq!(debugging(0), debugging(after), "nothing of it was said before");
+
+        say("chanceryd=loud");
+        host.write("policy.toml", &policy.replace("web1", "web9"));
+        let told = host.wait_said(hang_up(), "not reloaded");
+        assert!(told.contains("signer.toml:6:7: ") && told.contains("`loud` is no level") && told.contains("all before stays"), "{told}");
+        let after = host.said();
+        sign(channel.clone(), digest_header("tarballs", "prod", 3), vec![]).await.expect("the policy is the one before");
+        assert!(host.wait_said(after, "signed").contains("DEBUG"));
+
+        say("info");
+        host.write("policy.toml", &policy);
+        let _ = host.reload();
+        let after = host.said();
+        sign(channel, digest_header("tarballs", "prod", 4), vec![]).await.unwrap();
+        host.write("signer.toml", &config.replacen("drain_timeout = \"30 s\"", "drain_timeout = \"31 s\"", 1));
+        let after_hup = hang_up();
+        let told = host.wait_said(after_hup, "other settings");
+        assert!(told.contains("for the gateway") && told.contains("take a restart"), "{told}");
+        assert_eq!(debugging(after), 0);
+    });
+}
+
+#[test]
+fn a_key_host_with_a_level_that_is_none_does_not_start() {
+    let mut host = setup().config("log = \"info\"", "log = \"inof\"").make();
+    let said = host.try_serve().unwrap_err();
+    assert!(said.contains("signer.toml:6:7: `inof` is no level; there are off, error, warn"), "{said}");
 }

@@ -298,6 +298,12 @@ impl KeyHost {
         found(&lines).unwrap_or_else(|| panic!("the key host does not say {text:?}: {}", lines.join("\n")))
     }
 
+    /// All lines of its log so far.
+    #[must_use]
+    pub fn all_said(&self) -> Vec<String> {
+        self.serving.as_ref().expect("the key host is not started").said.lines.lock().unwrap().clone()
+    }
+
     /// Has it read certificates and policy again, and waits until it did; gives what it says of each.
     #[must_use]
     pub fn reload(&self) -> [String; 2] {

@@ -38,6 +38,11 @@ pub enum ToKeeper<'a> {
         /// Number of the call.
         id: u64,
     },
+    /// Asks what `signer.toml` says now. The gateway cannot look itself: what took the file's place is outside of its cell.
+    Settings {
+        /// Number of the call.
+        id: u64,
+    },
     /// Asks for the newest signed checkpoint.
     Checkpoint {
         /// Number of the call.
@@ -269,6 +274,8 @@ pub enum Answer {
     Refused(Refusal),
     /// All keys.
     Keys(Vec<KeyDescription>),
+    /// The text of `signer.toml`, in which the keeper finds nothing wrong.
+    Settings(String),
     /// The newest checkpoint.
     Checkpoint(Checkpoint),
     /// A consistency proof.

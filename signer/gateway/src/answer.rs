@@ -13,6 +13,7 @@ use crate::tls::{TlsError, Trust};
 use crate::wire;
 use asked::{Asked, AskedError};
 use chancery_channel::{Answer, Payload, Refusal, RefusalKind, ToKeeper};
+use chancery_journal::Journal;
 use chancery_proto::v1::sign_batch_response::Outcome;
 use chancery_proto::v1::{OfflineAnswer, OfflineReply, SignBatchRequest, SignBatchResponse};
 use prost::Message as _;
@@ -92,6 +93,7 @@ pub struct Answered {
 /// [`AnswerError`].
 pub fn answer(dir: &Path, program: &Path, unlock: &Unlock, file: &Path, out: &Path, max_age: Duration) -> Result<Answered, AnswerError> {
     let config = Gateway::read(dir)?;
+    let _journal = Journal::start(&config.journal);
     let trust = Trust::load(&config.tls_files())?;
     let failed = |path: &Path, done| {
         let path = path.to_owned();

@@ -1,6 +1,7 @@
 //! `signer.toml`, as far as it is the gateway's.
 
 mod fault;
+mod journal;
 mod sandbox;
 #[cfg(test)]
 mod tests;
@@ -11,12 +12,13 @@ use crate::accept::Rate;
 use crate::tls::TlsFiles;
 use chancery_cell::Accepted;
 use chancery_channel::MAX_FRAME;
+use chancery_journal::{Format, Level, Wanted};
 use serde::{Deserialize, de};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use value::{count, endpoints, loopback, rate, relays, size, time, trust_domain};
+use value::{collector, count, endpoints, loopback, rate, relays, size, time, trust_domain};
 
 pub use witness::{Witness, WitnessServer};
 
@@ -76,12 +78,17 @@ pub enum ConfigError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default, deserialize_with = "journal::level")]
+    log: Level,
+    #[serde(default, deserialize_with = "journal::format")]
+    log_format: Format,
     gateway: Gateway,
     // The keeper reads its own table, as strictly.
     #[serde(rename = "keeper")]
     _keeper: de::IgnoredAny,
     witness: Option<Witness>,
     metrics: Option<MetricsTable>,
+    traces: Option<TracesTable>,
     #[serde(default)]
     sandbox: sandbox::Sandbox,
 }
@@ -121,9 +128,15 @@ pub struct Gateway {
     /// Where metrics are to be had on this machine, from the table `[metrics]`.
     #[serde(skip)]
     pub metrics: Option<SocketAddr>,
+    /// The collector on this machine that traces are sent to, from the table `[traces]`.
+    #[serde(skip)]
+    pub traces: Option<SocketAddr>,
     /// Which layers of the cell may be missing: the table `[sandbox]`.
     #[serde(skip)]
     pub sandbox: Accepted,
+    /// How much is said on standard error, and in which form: `log` and `log_format`.
+    #[serde(skip)]
+    pub journal: Wanted,
 }
 
 /// The table `[metrics]`.
@@ -132,6 +145,14 @@ pub struct Gateway {
 struct MetricsTable {
     #[serde(deserialize_with = "loopback")]
     listen: SocketAddr,
+}
+
+/// The table `[traces]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TracesTable {
+    #[serde(deserialize_with = "collector")]
+    endpoint: SocketAddr,
 }
 
 /// The table `[gateway.limits]`. Sizes are written as `"16 MiB"`, times as `"10 s"`.
@@ -218,8 +239,16 @@ impl Gateway {
     /// [`ConfigError`], for an unknown key too.
     pub fn read(dir: &Path) -> Result<Self, ConfigError> {
         let path = dir.join(FILE);
-        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-        let mut gateway = parse(&path, &text)?;
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path, source })?;
+        Self::of(dir, &text)
+    }
+
+    /// The same from the text of the file.
+    ///
+    /// # Errors
+    /// [`ConfigError::Content`].
+    pub fn of(dir: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut gateway = parse(&dir.join(FILE), text)?;
         let crl = gateway.client_crl.iter_mut();
         for path in [&mut gateway.server_certificate, &mut gateway.server_key, &mut gateway.client_ca].into_iter().chain(crl) {
             *path = dir.join(&*path);
@@ -268,7 +297,9 @@ fn parse(path: &Path, text: &str) -> Result<Gateway, ConfigError> {
     let whole = |file: File| Gateway {
         witness: file.witness.filter(Witness::is_on),
         metrics: file.metrics.map(|m| m.listen),
+        traces: file.traces.map(|t| t.endpoint),
         sandbox: file.sandbox.accept_missing,
+        journal: Wanted { level: file.log, format: file.log_format },
         ..file.gateway
     };
     file.map(whole).map_err(|error| fault::report(path, text, &error))

@@ -23,5 +23,6 @@ pub mod serve;
 pub mod server;
 pub mod services;
 pub mod tls;
+pub mod traces;
 pub mod wire;
 pub mod witness;

@@ -1,19 +1,38 @@
-//! SIGHUP: certificates, revocations and policy are read again while requests go on. Each is built and checked as a whole before it
-//! replaces what was in force; one that is wrong is named, and changes nothing.
+//! SIGHUP: certificates, revocations, policy, and how much is said, are read again while requests go on. Each is built and checked as a whole
+//! before it replaces what was in force; one that is wrong is named, and changes nothing. If it is `signer.toml`, nothing else changes either.
 
-use crate::config::Gateway;
+use crate::config::{ConfigError, Gateway};
 use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::tls::Trust;
 use chancery_channel::{Answer, ToKeeper};
+use chancery_journal::Journal;
 use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
 use tokio::time::timeout;
+
+/// A keeper that hangs must not keep a revoked certificate in force for longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where the configuration is from, and what came of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// The key host's directory.
+    pub dir: &'a Path,
+    /// Relays that the command line names beside it.
+    pub dial: &'a [String],
+    /// The configuration that the process was started with.
+    pub running: &'a Gateway,
+    /// What is said on standard error.
+    pub journal: &'a Journal,
+}
 
 /// What a reload reads and replaces.
 #[derive(Clone, Copy)]
 pub struct Reload<'a> {
-    /// The configuration that the process was started with.
-    pub running: &'a Gateway,
+    /// The configuration.
+    pub files: Files<'a>,
     /// What connections are judged by.
     pub trust: &'a Trust,
     /// What is counted.
@@ -25,14 +44,41 @@ pub struct Reload<'a> {
 impl Reload<'_> {
     /// Reads all again, and says what came of it in the log.
     pub async fn run(&self) {
+        match self.settings().await {
+            Settings::Refused => return self.metrics.reloaded("settings", false),
+            Settings::Unknown => self.metrics.reloaded("settings", false),
+            Settings::Reloaded => self.metrics.reloaded("settings", true),
+        }
         let done = self.certificates();
         self.metrics.reloaded("certificates", done);
         let done = self.policy().await;
         self.metrics.reloaded("policy", done);
     }
 
+    async fn settings(&self) -> Settings {
+        let asked = async { self.link.call(|id| ToKeeper::Settings { id })?.answer().await };
+        let refused = |why: &str| {
+            tracing::error!(why, "not reloaded: signer.toml is refused, so nothing was read again; all before stays in force");
+            Settings::Refused
+        };
+        match timeout(PATIENCE, asked).await {
+            Ok(Ok(Answer::Settings(text))) => match self.files.read(&text) {
+                Ok(fresh) => {
+                    self.files.take(fresh);
+                    Settings::Reloaded
+                }
+                Err(error) => refused(&chain(&error)),
+            },
+            Ok(Ok(Answer::Refused(refusal))) => refused(&refusal.message),
+            _ => {
+                tracing::error!("not reloaded: signer.toml; the keeper does not answer");
+                Settings::Unknown
+            }
+        }
+    }
+
     fn certificates(&self) -> bool {
-        if let Err(error) = self.trust.reload(&self.running.tls_files()) {
+        if let Err(error) = self.trust.reload(&self.files.running.tls_files()) {
             tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force");
             return false;
         }
@@ -42,7 +88,7 @@ impl Reload<'_> {
 
     async fn policy(&self) -> bool {
         let asked = async { self.link.call(|id| ToKeeper::Reload { id })?.answer().await };
-        let answer = timeout(self.running.limits.request_timeout, asked).await;
+        let answer = timeout(self.files.running.limits.request_timeout, asked).await;
         let done = matches!(answer, Ok(Ok(Answer::Reloaded { .. })));
         match answer {
             Ok(Ok(Answer::Reloaded { changed: true, policy })) => {
@@ -55,6 +101,33 @@ impl Reload<'_> {
             Err(_) => tracing::error!("not reloaded: the policy; the keeper does not answer"),
         }
         done
+    }
+}
+
+/// What came of reading `signer.toml` again.
+enum Settings {
+    Reloaded,
+    /// Something is wrong with it.
+    Refused,
+    /// The keeper, who reads it, says nothing.
+    Unknown,
+}
+
+impl Files<'_> {
+    fn read(&self, text: &str) -> Result<Gateway, ConfigError> {
+        Gateway::of(self.dir, text)?.dial_too(self.dial)
+    }
+
+    /// Puts in force what can be replaced, and says whether there is more.
+    fn take(&self, fresh: Gateway) {
+        self.journal.set(&fresh.journal.level);
+        let mut others = fresh;
+        others.journal.level = self.running.journal.level.clone();
+        if others == *self.running {
+            tracing::info!("reloaded: how much is said");
+        } else {
+            tracing::warn!("signer.toml has other settings for the gateway than those in force; they take a restart");
+        }
     }
 }
 

@@ -10,13 +10,15 @@ use crate::locked::Locked;
 use crate::metrics::{Metrics, Scraped};
 use crate::notify::Notifier;
 use crate::place::{Place, PlaceError};
-use crate::reload::Reload;
+use crate::reload::{Files, Reload};
 use crate::server::Server;
 use crate::tls::{TlsError, Trust};
+use crate::traces::{Traces, TracesError};
 use crate::witness::Witnesses;
 use chancery_cell::CellError;
 use chancery_channel::{Cell, Ready};
 use chancery_exporter::Exporter;
+use chancery_journal::Journal;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
@@ -65,6 +67,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// A signal handler or standard output is not to be had.
     #[error("the process cannot be set up")]
     Process(#[source] io::Error),
@@ -99,6 +104,7 @@ enum End {
 /// [`ServeError`].
 pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String]) -> Result<(), ServeError> {
     let config = Gateway::read(dir)?.dial_too(dial)?;
+    let journal = Journal::start(&config.journal);
     let trust = Arc::new(Trust::load(&config.tls_files())?);
     // Signals are heeded from here on. This runtime has no threads, which would stay outside the cell.
     let threadless = Builder::new_current_thread().enable_all().build().map_err(ServeError::Process)?;
@@ -125,7 +131,8 @@ pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String])
     tracing::info!("cell: {cell}");
     let cell = Cell { layers: cell.layers(), missing: cell.missing() };
     let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build().map_err(ServeError::Process)?;
-    runtime.block_on(attend(&config, Opened { trust, signals, place, exporter, notifier, keeper, channel, cell }))
+    let files = Files { dir, dial, running: &config, journal: &journal };
+    runtime.block_on(attend(files, Opened { trust, signals, place, exporter, notifier, keeper, channel, cell }))
 }
 
 /// What was opened before the process entered its cell, and what it says of that.
@@ -140,7 +147,8 @@ struct Opened {
     cell: Cell,
 }
 
-async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
+async fn attend(files: Files<'_>, opened: Opened) -> Result<(), ServeError> {
+    let config = files.running;
     let Opened { trust, mut signals, mut place, exporter, notifier, keeper, channel, cell } = opened;
     let limits = &config.limits;
     let channel = tokio::net::UnixStream::from_std(channel).map_err(ServeError::Process)?;
@@ -161,7 +169,8 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
     let ready_on = place.words(config);
     drop(place);
     let doors = Doors { listener, relays: relays(config, &trust)? };
-    let metrics = Arc::new(Metrics::new(&ready));
+    let traces = config.traces.map(Traces::start).transpose()?.unwrap_or_default();
+    let metrics = Arc::new(Metrics::new(&ready).traced(traces.clone()));
     let server = Server::start(doors, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell).await;
     let scraped = Scraped { metrics: Arc::clone(&metrics), trust: Arc::clone(&trust), link: link.clone() };
     let _exporting = exporter.map(|exporter| exporter.start(move || scraped.clone().text())).transpose().map_err(ServeError::Process)?;
@@ -169,13 +178,14 @@ async fn attend(config: &Gateway, opened: Opened) -> Result<(), ServeError> {
     announce("ready", &ready_on, &notifier, "taking requests").map_err(ServeError::Process)?;
     let watchdog = Notifier::watchdog(&notifier, link.keeper());
 
-    let reload = Reload { running: config, trust: &trust, metrics: &metrics, link: &link };
+    let reload = Reload { files, trust: &trust, metrics: &metrics, link: &link };
     let end = until_told(&mut signals, &link, &reload, &notifier).await;
     notifier.tell("STOPPING=1\nSTATUS=requests under way go on, new ones are refused");
     drop(witnesses);
     let drained = server.drain(limits.drain_timeout).await;
     // The keeper ends when its channel closes, after it recorded that it stops.
     link.hang_up();
+    traces.flush().await;
     let status = keeper.end(link.keeper(), limits.drain_timeout).await?;
     drop(watchdog);
     tracing::info!(%status, "the keeper ended");

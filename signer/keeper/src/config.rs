@@ -1,11 +1,13 @@
 //! `signer.toml`, as far as it is the keeper's.
 
+mod journal;
 mod sandbox;
 mod witness;
 
 use crate::sheet::{Findings, Sheet};
 use crate::text::{duration, quote, size};
 use chancery_cell::Accepted;
+use chancery_journal::Wanted;
 use chancery_tlog::is_key_name;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub struct Config {
     pub witness: Option<Witness>,
     /// Which layers of the cell may be missing.
     pub sandbox: Accepted,
+    /// How much is said on standard error, and in which form.
+    pub journal: Wanted,
 }
 
 /// Bounds of what the keeper takes on.
@@ -88,21 +92,31 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with everything that is wrong, and what to write instead.
     pub fn read(dir: &Path) -> Result<Self, ConfigError> {
+        Self::read_with_text(dir).map(|(config, _)| config)
+    }
+
+    /// The same with the text of the file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read_with_text(dir: &Path) -> Result<(Self, String), ConfigError> {
         let path = dir.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-        Ok(Self::parse(&text, &path.display().to_string(), dir)?)
+        Ok((Self::parse(&text, &path.display().to_string(), dir)?, text))
     }
 
     fn parse(text: &str, file_name: &str, dir: &Path) -> Result<Self, Findings> {
         let (mut sheet, table) = Sheet::read(file_name, text);
         // The gateway reads its own table, as strictly.
-        let meant = sheet.known_fields(&table, "the configuration has", &["gateway", "keeper", "metrics", "witness", "sandbox"], &[]);
+        let known = ["log", "log_format", "gateway", "keeper", "metrics", "traces", "witness", "sandbox"];
+        let meant = sheet.known_fields(&table, "the configuration has", &known, &[]);
         let keeper = sheet.table(&table, "keeper");
         if !table.contains_key("keeper") && !meant.contains(&"keeper") {
             sheet.error(0..0, "the table [keeper] is missing", "write [keeper] and, below it, origin = \"signer.example/requests\"");
         }
         let empty = DeTable::new();
         let mut config = keeper_table(&mut sheet, keeper.unwrap_or(&empty), keeper.is_some(), dir);
+        config.journal = journal::wanted(&mut sheet, &table);
         if let (Some(witness), Some((name, _))) = (sheet.table(&table, "witness"), table.get_key_value("witness")) {
             config.witness = witness::witness_table(&mut sheet, witness, name.span());
         }
@@ -140,6 +154,7 @@ fn keeper_table(sheet: &mut Sheet<'_>, table: &DeTable<'_>, exists: bool, dir: &
         limits,
         witness: None,
         sandbox: Accepted::default(),
+        journal: Wanted::default(),
     }
 }
 
@@ -183,6 +198,7 @@ fn quantity<T>(sheet: &mut Sheet<'_>, table: &DeTable<'_>, field: &str, advice: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chancery_journal::{Format, Level};
 
     fn parse(text: &str) -> Result<Config, String> {
         Config::parse(text, "signer.toml", Path::new("/host")).map_err(|e| e.to_string())
@@ -233,6 +249,17 @@ mod tests {
         let told = "signer.toml:4:19: error: there is no layer \"landlok\" that could be missing\n  \
              there are `landlock`, `seccomp` and `network-namespace`";
         assert_eq!(parse(&text("[\"landlok\"]")).unwrap_err(), told);
+    }
+
+    #[test]
+    fn how_much_is_said_and_in_which_form_is_checked() {
+        let text = |lines: &str| format!("{lines}[keeper]\norigin = \"o\"\n");
+        let wanted = parse(&text("log = \"debug\"\nlog_format = \"json\"\n")).unwrap().journal;
+        assert_eq!(wanted, Wanted { level: Level::parse("debug").unwrap(), format: Format::Json });
+        assert_eq!(parse(&text("")).unwrap().journal, Wanted::default());
+        let told = parse(&text("log = \"inof\"\nlog_format = \"xml\"\n")).unwrap_err();
+        assert!(told.starts_with("signer.toml:1:7: error: `inof` is no level; there are off, error"), "{told}");
+        assert!(told.contains("signer.toml:2:14: error: `log_format` cannot be \"xml\"\n  write \"text\" or \"json\""), "{told}");
     }
 
     #[test]

@@ -105,6 +105,32 @@ fn layers_of_the_cell_that_may_be_missing_are_named() {
 }
 
 #[test]
+fn traces_go_to_a_collector_on_this_machine_alone() {
+    let with = |url: &str| read(&format!("{GOOD}[traces]\nendpoint = \"{url}\"\n"));
+    assert_eq!(read(GOOD).unwrap().traces, None);
+    for (url, address) in [("http://127.0.0.1:4317", "127.0.0.1:4317"), ("http://[::1]:4317/", "[::1]:4317")] {
+        assert_eq!(with(url).unwrap().traces, Some(address.parse().unwrap()));
+    }
+    let others = ["127.0.0.1:4317", "http://127.0.0.1", "http://127.0.0.1:0", "http://localhost:4317", "http://192.0.2.1:4317"];
+    for bad in others.into_iter().chain(["https://127.0.0.1:4317", "http://127.0.0.1:4317/v1/traces", "http://a@127.0.0.1:4317", ""]) {
+        let said = with(bad).unwrap_err().to_string();
+        assert!(said.starts_with("/host/signer.toml:17:12: write the address of a collector on this machine"), "{bad}: {said}");
+    }
+}
+
+#[test]
+fn how_much_is_said_and_in_which_form_is_checked() {
+    let with = |lines: &str| read(&format!("{lines}{GOOD}"));
+    assert_eq!(read(GOOD).unwrap().journal, Wanted::default());
+    let wanted = with("log = \"debug\"\nlog_format = \"json\"\n").unwrap().journal;
+    assert_eq!(wanted, Wanted { level: Level::parse("debug").unwrap(), format: Format::Json });
+    let said = with("log = \"inof\"\n").unwrap_err().to_string();
+    assert!(said.starts_with("/host/signer.toml:1:7: `inof` is no level"), "{said}");
+    let said = with("log_format = \"xml\"\n").unwrap_err().to_string();
+    assert!(said.starts_with("/host/signer.toml:1:14: write \"text\" or \"json\""), "{said}");
+}
+
+#[test]
 fn a_table_that_is_missing_is_named() {
     let said = read("[gateway]\n").unwrap_err().to_string();
     assert!(said.contains("missing field `endpoints`"), "{said}");

@@ -58,6 +58,17 @@ pub(super) fn loopback<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D:
     chancery_exporter::of_this_machine(SocketAddr::deserialize(d)?).map_err(D::Error::custom)
 }
 
+/// A collector that only this machine reaches, as the URL that OpenTelemetry has for it.
+pub(super) fn collector<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
+    let url = String::deserialize(d)?;
+    let address =
+        url.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest)).and_then(|at| at.parse::<SocketAddr>().ok());
+    address.filter(|at| at.ip().is_loopback() && at.port() != 0).ok_or_else(|| {
+        let advice = "write the address of a collector on this machine, such as \"http://127.0.0.1:4317\": traces are not encrypted, so one elsewhere is for that collector to reach";
+        D::Error::custom(advice)
+    })
+}
+
 pub(super) fn relays<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
     Vec::<String>::deserialize(d)?.into_iter().map(|relay| is_relay(&relay).map_err(D::Error::custom)).collect()
 }

@@ -6,6 +6,7 @@ mod keeper;
 
 use crate::link::{Link, LinkError};
 use crate::tls::Trust;
+use crate::traces::{Traced, Traces};
 use chancery_channel::{Answer, Ready, SignRequest, Stats, ToKeeper};
 use chancery_exporter::PATIENCE;
 use keeper::KeeperNumbers;
@@ -34,6 +35,7 @@ pub struct Metrics {
     connections: Gauge,
     turned_away: Family<Why, Counter>,
     reloads: Family<Reloaded, Counter>,
+    traces: Traces,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -88,12 +90,25 @@ impl Metrics {
         let reloads = Family::<Reloaded, Counter>::default();
         registry.register("reloads", "Reloads, by what was to be replaced and whether it was", reloads.clone());
         let keys = ready.keys.iter().map(|k| k.name.to_string()).collect();
-        Self { registry, keys, requests, seconds, malformed, rate_limited, connections, turned_away, reloads }
+        Self { registry, keys, requests, seconds, malformed, rate_limited, connections, turned_away, reloads, traces: Traces::default() }
+    }
+
+    /// The same; each request is traced too.
+    #[must_use]
+    pub fn traced(self, traces: Traces) -> Self {
+        Self { traces, ..self }
+    }
+
+    /// Where traces of requests go.
+    #[must_use]
+    pub const fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// A request was read; what becomes of it is told to what is returned.
     #[must_use]
-    pub fn begin(self: &Arc<Self>, request: &SignRequest) -> Underway {
+    pub fn begin(self: &Arc<Self>, request: &SignRequest, mut traced: Traced) -> Underway {
+        traced.asked(request);
         let named = self.keys.iter().find(|key| *key == request.key.as_str());
         Underway {
             metrics: Arc::clone(self),
@@ -101,6 +116,7 @@ impl Metrics {
             construction: request.construction.name(),
             start: Instant::now(),
             told: false,
+            traced,
         }
     }
 
@@ -185,11 +201,13 @@ pub struct Underway {
     construction: &'static str,
     start: Instant,
     told: bool,
+    traced: Traced,
 }
 
 impl Underway {
     /// The answer came.
     pub fn answered(mut self, answer: &Result<Answer, LinkError>) {
+        self.traced.answered(answer);
         match answer {
             Ok(Answer::Signed(_)) => self.tell("signed", String::new()),
             Ok(Answer::Refused(refusal)) => self.tell("refused", refusal.reason.clone()),
@@ -200,6 +218,7 @@ impl Underway {
 
     /// The gateway itself refused.
     pub fn refused(mut self, reason: &str) {
+        self.traced.refused(reason);
         self.tell("refused", reason.to_owned());
     }
 

@@ -11,6 +11,7 @@ pub use log::RequestLog;
 use crate::identity::{IdentityError, Peer};
 use crate::link::{Link, LinkError};
 use crate::metrics::Metrics;
+use crate::traces::{Traced, parent};
 use crate::wire;
 use chancery_channel::{Answer, Principal, Refusal, RefusalKind, RequestId, ToKeeper};
 use chancery_proto::v1::signing_service_server::SigningService;
@@ -75,9 +76,16 @@ impl Signing {
         Some(Turn { _own: own, _common: common })
     }
 
-    async fn sign_one(&self, peer: &Peer, principal: Principal, parts: Streaming<SignRequest>) -> Result<SignResponse, Status> {
+    async fn sign_one(
+        &self,
+        peer: &Peer,
+        principal: Principal,
+        parts: Streaming<SignRequest>,
+        mut traced: Traced,
+    ) -> Result<SignResponse, Status> {
         let _turn = self.turn(peer).await;
-        sign::sign(&self.link, &self.metrics, &self.limits, peer, principal, parts).await.map(wire::signed)
+        traced.waited();
+        sign::sign(&self.link, &self.metrics, &self.limits, peer, principal, parts, traced).await.map(wire::signed)
     }
 }
 
@@ -87,7 +95,8 @@ impl SigningService for Signing {
         let (peer, principal) = (peer(&request)?.clone(), principal(&request)?.clone());
         // Before anything of the request is read.
         peer.allowance().step().map_err(|wait| wire::status(self.too_fast(wait)))?;
-        let signed = timeout(self.limits.request_timeout, self.sign_one(&peer, principal, request.into_inner())).await;
+        let traced = self.metrics.traces().begin("Sign", parent(request.metadata()).as_ref());
+        let signed = timeout(self.limits.request_timeout, self.sign_one(&peer, principal, request.into_inner(), traced)).await;
         signed.map_err(|_| late(self.limits.request_timeout))?.map(Response::new)
     }
 
@@ -96,7 +105,8 @@ impl SigningService for Signing {
     async fn sign_batch(&self, request: Request<Streaming<SignBatchRequest>>) -> Result<Response<Replies>, Status> {
         principal(&request)?;
         let peer = peer(&request)?.clone();
-        Ok(Response::new(Replies::new(self.clone(), peer, request.into_inner())))
+        let parent = parent(request.metadata());
+        Ok(Response::new(Replies::new(self.clone(), peer, parent, request.into_inner())))
     }
 }
 
@@ -145,6 +155,18 @@ fn unanswered(error: &LinkError) -> Refusal {
     wire::own_refusal(kind, "keeper-unreachable", error.to_string())
 }
 
+/// Says what became of a request; the keeper says the same under the same id.
+fn told(request_id: RequestId, answer: &Result<Answer, LinkError>) {
+    match answer {
+        Ok(Answer::Signed(signed)) => tracing::debug!(%request_id, entry = signed.entry_index, "signed"),
+        Ok(Answer::Refused(refusal)) => {
+            tracing::debug!(%request_id, entry = refusal.entry_index, reason = refusal.reason, "not signed");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%request_id, %error, "not answered"),
+    }
+}
+
 /// An answer of a kind that was not asked for.
 fn unexpected(answer: Answer, request_id: Option<RequestId>) -> Refusal {
     let refusal = match answer {
@@ -157,7 +179,7 @@ fn unexpected(answer: Answer, request_id: Option<RequestId>) -> Refusal {
     };
     if refusal.kind == RefusalKind::Internal {
         let request_id = request_id.map(tracing::field::display);
-        tracing::error!(request_id, reason = refusal.reason, message = refusal.message, "a fault of the keeper");
+        tracing::error!(request_id, reason = refusal.reason, why = refusal.message, "a fault of the keeper");
     }
     refusal
 }

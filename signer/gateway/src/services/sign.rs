@@ -1,9 +1,10 @@
 //! One thing to be signed, with its content in chunks.
 
-use super::{CallLimits, unanswered, unexpected};
+use super::{CallLimits, told, unanswered, unexpected};
 use crate::identity::Peer;
 use crate::link::{Call, Link, LinkError};
 use crate::metrics::{Metrics, Underway};
+use crate::traces::Traced;
 use crate::wire;
 use chancery_channel::{Answer, Payload, Principal, RefusalKind, RequestId, Signed, ToKeeper};
 use chancery_proto::v1::SignRequest;
@@ -22,17 +23,24 @@ pub(super) async fn sign(
     peer: &Peer,
     principal: Principal,
     mut parts: Streaming<SignRequest>,
+    mut traced: Traced,
 ) -> Result<Signed, Status> {
     let request = match next(limits, &mut parts).await? {
-        Some(Part::Header(header)) => wire::request(principal, header)
-            .map_err(|e| invalid("malformed-request", &e.to_string()))
-            .inspect_err(|_| metrics.malformed())?,
+        Some(Part::Header(header)) => match wire::request(principal, header) {
+            Ok(request) => request,
+            Err(error) => {
+                metrics.malformed();
+                traced.refused("malformed-request");
+                return Err(invalid("malformed-request", &error.to_string()));
+            }
+        },
         Some(Part::Chunk(_)) | None => {
             metrics.malformed();
+            traced.refused("header-missing");
             return Err(invalid("header-missing", "the first message must be a header"));
         }
     };
-    let underway = metrics.begin(&request);
+    let underway = metrics.begin(&request, traced);
     let content = match request.payload {
         Payload::Content { len, .. } if len > limits.max_content => {
             underway.refused("content-too-large");
@@ -42,12 +50,9 @@ pub(super) async fn sign(
         Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => None,
     };
     let request_id = request.request_id;
-    let outcome = ask(link, underway, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request, peer: peer.address() }).await;
-    match &outcome {
-        Ok(signed) => tracing::debug!(%request_id, entry = signed.entry_index, "signed"),
-        Err(status) => tracing::debug!(%request_id, code = ?status.code(), "not signed"),
-    }
-    outcome
+    ask(link, underway, limits, request_id, content, parts, |id| ToKeeper::Sign { id, request, peer: peer.address() })
+        .await
+        .inspect_err(|status| tracing::debug!(%request_id, code = ?status.code(), "answered with a status"))
 }
 
 async fn ask<'a>(
@@ -68,6 +73,7 @@ async fn ask<'a>(
         Some(answer) => answer,
         None => call.answer().await,
     };
+    told(request_id, &answer);
     underway.answered(&answer);
     match answer.map_err(|e| wire::status(unanswered(&e)))? {
         Answer::Signed(signed) => Ok(signed),

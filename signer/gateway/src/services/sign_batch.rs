@@ -1,12 +1,14 @@
 //! Many small things on one stream: one task reads the requests of a stream, and nothing is spawned for each.
 
-use super::{CallLimits, Signing, Turn, unanswered, unexpected, until};
+use super::{CallLimits, Signing, Turn, told, unanswered, unexpected, until};
 use crate::identity::Peer;
 use crate::link::LinkError;
+use crate::traces::Traced;
 use crate::wire;
-use chancery_channel::{Answer, Payload, Refusal, RefusalKind, RequestId, ToKeeper};
+use chancery_channel::{Answer, Payload, Refusal, RefusalKind, RequestId, SignRequest, ToKeeper};
 use chancery_proto::v1::sign_batch_response::Outcome;
-use chancery_proto::v1::{SignBatchRequest, SignBatchResponse};
+use chancery_proto::v1::{SignBatchRequest, SignBatchResponse, SignHeader};
+use opentelemetry::trace::SpanContext;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -34,10 +36,10 @@ struct Answered {
 }
 
 impl Replies {
-    pub(super) fn new(signing: Signing, peer: Peer, requests: Streaming<SignBatchRequest>) -> Self {
+    pub(super) fn new(signing: Signing, peer: Peer, parent: Option<SpanContext>, requests: Streaming<SignBatchRequest>) -> Self {
         let (sender, answered) = mpsc::unbounded_channel();
         let places = Arc::new(Semaphore::new(usize::try_from(signing.limits.batch_in_flight).unwrap_or(Semaphore::MAX_PERMITS)));
-        tokio::spawn(read(Reader { signing, peer, sender, places: Arc::clone(&places) }, requests));
+        tokio::spawn(read(Reader { signing, peer, parent, sender, places: Arc::clone(&places) }, requests));
         Self { answered, places }
     }
 }
@@ -66,6 +68,8 @@ impl Drop for Replies {
 struct Reader {
     signing: Signing,
     peer: Peer,
+    /// The client's span that all requests of the stream are under.
+    parent: Option<SpanContext>,
     sender: UnboundedSender<Result<Answered, Status>>,
     places: Arc<Semaphore>,
 }
@@ -79,7 +83,7 @@ async fn read(reader: Reader, mut requests: Streaming<SignBatchRequest>) {
             request = reader.next(&mut requests) => request,
         };
         match request {
-            Ok(Some((request, turn))) => reader.ask(request, turn),
+            Ok(Some(asked)) => reader.ask(asked),
             Ok(None) => return,
             // What is under way is answered first: an error ends the stream.
             Err(status) => return reader.end(status).await,
@@ -89,14 +93,16 @@ async fn read(reader: Reader, mut requests: Streaming<SignBatchRequest>) {
 
 impl Reader {
     /// The next request, once there is a place for it on this stream, among those of its principal and of all, and on the way to the keeper.
-    async fn next(&self, requests: &mut Streaming<SignBatchRequest>) -> Result<Option<(SignBatchRequest, Turn)>, Status> {
+    async fn next(&self, requests: &mut Streaming<SignBatchRequest>) -> Result<Option<Asked>, Status> {
         // Places are closed when the client is gone; the turns of all streams never are.
         let Ok(place) = self.places.acquire().await else { return Ok(None) };
         let Some(request) = requests.message().await? else { return Ok(None) };
+        let mut traced = self.signing.metrics.traces().begin("SignBatch", self.parent.as_ref());
         let Some(turn) = self.signing.turn(&self.peer).await else { return Ok(None) };
         self.signing.link.room().await;
+        traced.waited();
         place.forget();
-        Ok(Some((request, turn)))
+        Ok(Some(Asked { request, turn, traced }))
     }
 
     async fn stop(self) {
@@ -110,25 +116,33 @@ impl Reader {
         }
     }
 
-    fn ask(&self, request: SignBatchRequest, turn: Turn) {
-        let number = request.number;
-        if let Err(refusal) = self.hand_over(request, turn) {
+    fn ask(&self, asked: Asked) {
+        let number = asked.request.number;
+        if let Err(refusal) = self.hand_over(asked) {
             drop(self.sender.send(Ok(Answered { number, request_id: None, answer: Ok(Answer::Refused(refusal)) })));
         }
     }
 
-    fn hand_over(&self, request: SignBatchRequest, turn: Turn) -> Result<(), Refusal> {
-        let SignBatchRequest { number, header, content } = request;
+    fn read(&self, header: Option<SignHeader>) -> Result<SignRequest, Refusal> {
         let header = header.ok_or_else(|| invalid("header-missing", "a request of a batch has a header"))?;
         self.peer.allowance().step().map_err(|wait| self.signing.too_fast(wait))?;
         let principal = self.peer.principal(SystemTime::now()).map_err(|why| invalid("certificate-expired", &why.to_string()))?;
-        let metrics = &self.signing.metrics;
-        let malformed = |e| {
-            metrics.malformed();
-            invalid("malformed-request", &wire::WireError::to_string(&e))
+        wire::request(principal.clone(), header).map_err(|error| {
+            self.signing.metrics.malformed();
+            invalid("malformed-request", &error.to_string())
+        })
+    }
+
+    fn hand_over(&self, Asked { request, turn, mut traced }: Asked) -> Result<(), Refusal> {
+        let SignBatchRequest { number, header, content } = request;
+        let asked = match self.read(header) {
+            Ok(read) => read,
+            Err(refusal) => {
+                traced.refused(&refusal.reason);
+                return Err(refusal);
+            }
         };
-        let asked = wire::request(principal.clone(), header).map_err(malformed)?;
-        let underway = metrics.begin(&asked);
+        let underway = self.signing.metrics.begin(&asked, traced);
         let content = match check_content(&self.signing.limits, &asked.payload, &content) {
             Ok(content) => content,
             Err(refusal) => {
@@ -147,6 +161,13 @@ impl Reader {
         let begun = self.signing.link.begin(|id| ToKeeper::Sign { id, request: asked, peer: self.peer.address() }, content, take);
         begun.map(|_| ()).map_err(|e| unanswered(&e))
     }
+}
+
+/// A request of a batch whose turn it is.
+struct Asked {
+    request: SignBatchRequest,
+    turn: Turn,
+    traced: Traced,
 }
 
 /// The content to send along, when it is what its header says.
@@ -168,16 +189,12 @@ fn check_content<'a>(limits: &CallLimits, payload: &Payload, content: &'a [u8]) 
 
 fn response(answered: Answered) -> SignBatchResponse {
     let Answered { number, request_id, answer } = answered;
+    if let Some(request_id) = request_id {
+        told(request_id, &answer);
+    }
     let outcome = match answer {
-        Ok(Answer::Signed(signed)) => {
-            tracing::debug!(request_id = request_id.map(tracing::field::display), entry = signed.entry_index, "signed");
-            Outcome::Signed(wire::signed(signed))
-        }
-        Ok(other) => {
-            let refusal = unexpected(other, request_id);
-            tracing::debug!(request_id = request_id.map(tracing::field::display), reason = refusal.reason, "not signed");
-            Outcome::Refusal(wire::refusal(refusal))
-        }
+        Ok(Answer::Signed(signed)) => Outcome::Signed(wire::signed(signed)),
+        Ok(other) => Outcome::Refusal(wire::refusal(unexpected(other, request_id))),
         Err(error) => Outcome::Refusal(wire::refusal(unanswered(&error))),
     };
     SignBatchResponse { number, outcome: Some(outcome) }

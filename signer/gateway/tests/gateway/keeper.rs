@@ -176,9 +176,11 @@ impl Player {
                 let leaves = (0..count).map(|n| Leaf(vec![u8::try_from(n).unwrap()])).collect();
                 self.answer(id, Answer::Entries(Entries { start, leaves })).await;
             }
-            ToKeeper::Stats { .. } | ToKeeper::Reload { .. } | ToKeeper::WitnessRequest { .. } | ToKeeper::WitnessAnswer { .. } => {
-                unreachable!("nobody asks here")
-            }
+            ToKeeper::Stats { .. }
+            | ToKeeper::Settings { .. }
+            | ToKeeper::Reload { .. }
+            | ToKeeper::WitnessRequest { .. }
+            | ToKeeper::WitnessAnswer { .. } => unreachable!("nobody asks here"),
             ToKeeper::Sign { .. } | ToKeeper::Chunk { .. } | ToKeeper::Cancel { .. } => unreachable!(),
         }
     }

@@ -6,9 +6,10 @@ use crate::door::Door;
 use crate::key::{self, KeyError, Keyring};
 use crate::passphrase::{Passphrase, Source};
 use crate::record::Recorder;
-use crate::serve::{House, HouseLog, Limits, serve};
+use crate::serve::{House, HouseLog, Limits, Settings, serve};
 use crate::token::{Process, Token};
 use chancery_cell::{Layer, Network, Plan, Report, enter};
+use chancery_journal::{Journal, one_line};
 use chancery_reqlog::durable::create_dir_all;
 use chancery_reqlog::{Log, LogConfig, OpenError, Witnesses};
 use nix::sys::signal::{SigSet, Signal};
@@ -16,16 +17,14 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use tracing_subscriber::EnvFilter;
 
 /// Serves the gateway at the other end of standard input.
 ///
 /// `door` is where the passphrase is brought, if it is to be waited for.
 pub(super) fn run(options: &Options, from_socket_unit: bool, door: Option<&Path>) -> Result<(), CliError> {
-    let filter = EnvFilter::try_from_env("CHANCERY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let socket = gateway(from_socket_unit)?;
     let config = options.config()?;
+    let journal = Journal::start(&config.journal);
     let policy = policy::read(&config.policy)?;
     let source = options.source();
     if source == Source::Descriptor(0) {
@@ -39,7 +38,7 @@ pub(super) fn run(options: &Options, from_socket_unit: bool, door: Option<&Path>
     // Asked before the cell hides what a control group allows.
     let signers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let tokens = start_tokens(&config)?;
-    let mut cell = enter_cell(&config, passphrase.is_err(), tokens.iter().map(Process::id).collect())?;
+    let mut cell = enter_cell(&config, &options.dir, passphrase.is_err(), tokens.iter().map(Process::id).collect())?;
     let mut keyring = match passphrase {
         Ok(passphrase) => Keyring::open(&config.keys, &passphrase)?,
         Err(door) => door.wait(&socket, &config.keys)?,
@@ -49,13 +48,14 @@ pub(super) fn run(options: &Options, from_socket_unit: bool, door: Option<&Path>
     cell.add(if keyring.in_secret_memory() { Layer::SecretMemory } else { Layer::LockedMemory });
     tracing::info!("cell: {cell}");
     for warning in policy.warnings().iter().chain(&policy.check_keys(&keys.descriptions())) {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}", one_line(&warning.to_string()));
     }
     leave_signals_to_the_gateway()?;
     let opened = open_log(&config, &keyring)?;
     drop(keyring);
     let limits = Limits { max_content: config.limits.max_content, spool: config.limits.spool, in_flight: config.limits.in_flight };
-    Ok(serve(socket, House { policy, policy_file: config.policy, keys, log: opened, limits, cell, signers })?)
+    let settings = Settings { dir: options.dir.clone(), running: config, journal };
+    Ok(serve(socket, House { policy, settings, keys, log: opened, limits, cell, signers })?)
 }
 
 /// Starts a process for each token, while programs can be started. It knows nothing yet.
@@ -87,14 +87,15 @@ fn open_tokens(keyring: &mut Keyring, processes: Vec<Process>, config: &Config) 
     Ok(())
 }
 
-/// Gives up everything but the log's directory, the sealed keys, and the directory of the policy, which is read again on a reload and may be
-/// replaced as a whole until then. The network is the gateway's.
-fn enter_cell(config: &Config, has_door: bool, children: Vec<u32>) -> Result<Report, CliError> {
+/// Gives up everything but the log's directory, the sealed keys, and the directories of policy and configuration, which are read again on a
+/// reload and may be replaced as a whole until then. The network is the gateway's.
+fn enter_cell(config: &Config, dir: &Path, has_door: bool, children: Vec<u32>) -> Result<Report, CliError> {
     create_dir_all(&config.log, 0o755).map_err(OpenError::from)?;
     // Somebody may have put a part of the log on another disk, and a link in its place.
     let parts = ["wal", "public", "staging", "witness"].map(|name| config.log.join(name)).into_iter().filter(|part| part.exists());
     let write = parts.chain([config.log.clone()]).collect();
-    let read = [Some(config.keys.clone()), config.policy.parent().map(Path::to_owned)].into_iter().flatten().collect();
+    let read =
+        [Some(config.keys.clone()), config.policy.parent().map(Path::to_owned), Some(dir.to_owned())].into_iter().flatten().collect();
     let network = if has_door { Network::Door } else { Network::None };
     let plan = Plan { read, write, network, children, hosts_library: false };
     Ok(enter(&plan, &config.sandbox)?)

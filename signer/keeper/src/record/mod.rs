@@ -9,7 +9,7 @@ mod remember;
 use crate::content::Unfit;
 use crate::policy::{Denial, KeyFacts};
 use crate::prepare::Prepared;
-use chancery_channel::{Principal, Refusal, RefusalKind, SignRequest};
+use chancery_channel::{Principal, Refusal, RefusalKind, RequestId, SignRequest};
 use chancery_reqlog::{Appended, NewEntry, Reader};
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,6 +53,8 @@ pub fn log_continues(previous_vkey: &str, note: &str, now_ms: u64) -> Result<New
 pub struct Pending {
     /// Number of the call on the channel.
     pub call: u64,
+    /// Which request it is, for what is said of it.
+    pub request_id: RequestId,
     /// Where it came from, and when.
     pub arrival: Arrival,
     /// What was decided.
@@ -71,14 +73,13 @@ impl Pending {
 
     /// The same as it was at another time, for what is signed again.
     fn at(self, time: Option<u64>) -> Self {
-        let (call, arrival) = (self.call, self.arrival);
-        match (self.outcome, time) {
+        let outcome = match (self.outcome, time) {
             (Outcome::Sign(prepared), Some(time)) => {
-                let again = prepared.at(time).map_or_else(|fault| Outcome::Fault(fault.to_string()), |p| Outcome::Sign(Box::new(p)));
-                Self { call, arrival, outcome: again }
+                prepared.at(time).map_or_else(|fault| Outcome::Fault(fault.to_string()), |p| Outcome::Sign(Box::new(p)))
             }
-            (outcome, _) => Self { call, arrival, outcome },
-        }
+            (outcome, _) => outcome,
+        };
+        Self { outcome, ..self }
     }
 
     /// The same, but refused if it was to be signed: no witness has cosigned for too long.
@@ -170,6 +171,8 @@ pub enum Done {
     Refuse {
         /// Number of the call.
         call: u64,
+        /// Which request it is, for what is said of it.
+        request_id: RequestId,
         /// The answer.
         refusal: Refusal,
     },

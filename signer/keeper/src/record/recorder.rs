@@ -47,7 +47,7 @@ enum Plan {
     /// It was recorded before, at this index, with this reason when it was refused.
     Again { index: u64, refused: Option<String>, time: Option<u64>, pending: Pending },
     /// It has no entry.
-    Unrecorded { call: u64, refusal: Refusal },
+    Unrecorded { call: u64, request_id: RequestId, refusal: Refusal },
 }
 
 impl Recorder {
@@ -144,7 +144,7 @@ impl Recorder {
             State::Open(log) => log.checkpoint().checkpoint.size,
             State::Closed(why) => {
                 let refusal = unavailable(why);
-                return batch.into_iter().map(|p| Done::Refuse { call: p.call, refusal: refusal.clone() }).collect();
+                return batch.into_iter().map(|p| turned_away(&p, refusal.clone())).collect();
             }
         };
         let (time, went_back) = self.maker.time(now_ms);
@@ -171,28 +171,28 @@ impl Recorder {
     }
 
     fn plan(&mut self, pending: Pending, draft: &mut Draft) -> Plan {
-        let call = pending.call;
+        let (call, request_id) = (pending.call, pending.request_id);
         let request = match &pending.outcome {
             Outcome::Sign(prepared) => prepared.request(),
             Outcome::Refuse(turned) => &turned.request,
             Outcome::Fault(text) => {
-                return Plan::Unrecorded { call, refusal: unrecorded(RefusalKind::Internal, "fault", text.clone()) };
+                return Plan::Unrecorded { call, request_id, refusal: unrecorded(RefusalKind::Internal, "fault", text.clone()) };
             }
         };
         let Some(fingerprint) = fingerprint(request) else {
             let refusal =
                 unrecorded(RefusalKind::TooLarge, "request-too-large", "the request's names are too long to be recorded".to_owned());
-            return Plan::Unrecorded { call, refusal };
+            return Plan::Unrecorded { call, request_id, refusal };
         };
         let known = self.remembered.get(&request.request_id);
         let pending = match known {
             Some(k) if k.fingerprint != fingerprint => {
                 let outcome = Outcome::Refuse(Box::new(Turned::reused(request)));
-                Pending { call, arrival: pending.arrival, outcome }
+                Pending { outcome, ..pending }
             }
             Some(k) if k.refused.is_none() && other_version(k, &pending) => {
                 let message = "this request was recorded for a version of the key that does not sign any more; choose a new request id";
-                return Plan::Unrecorded { call, refusal: unrecorded(RefusalKind::Denied, "key-retired", message.to_owned()) };
+                return Plan::Unrecorded { call, request_id, refusal: unrecorded(RefusalKind::Denied, "key-retired", message.to_owned()) };
             }
             // What was permitted before is signed again only if it is permitted still; what was refused stays refused.
             Some(k) if k.refused.is_some() || matches!(pending.outcome, Outcome::Sign(_)) => {
@@ -204,7 +204,9 @@ impl Recorder {
         let (id, refused, time, key_version) = match &pending.outcome {
             Outcome::Sign(prepared) => (prepared.request().request_id, None, prepared.own_time(), Some(prepared.permit().key_version())),
             Outcome::Refuse(turned) => (turned.request.request_id, Some(turned.reason.to_owned()), None, None),
-            Outcome::Fault(_) => return Plan::Unrecorded { call, refusal: unrecorded(RefusalKind::Internal, "fault", String::new()) },
+            Outcome::Fault(_) => {
+                return Plan::Unrecorded { call, request_id, refusal: unrecorded(RefusalKind::Internal, "fault", String::new()) };
+            }
         };
         let made = draft.add(|time, salts| match &pending.outcome {
             Outcome::Sign(prepared) => entry::signing(prepared, (&fingerprint, &pending.arrival), time, salts),
@@ -216,21 +218,19 @@ impl Recorder {
                 self.remembered.insert(id, Known { index: draft.index(place), fingerprint, refused, key_version, time });
                 Plan::New { place, pending }
             }
-            Err(error) => Plan::Unrecorded { call, refusal: unavailable(&chain(&error)) },
+            Err(error) => Plan::Unrecorded { call, request_id, refusal: unavailable(&chain(&error)) },
         }
     }
 
     fn done(&self, plan: Plan, appended: &Result<Option<Arc<Appended>>, String>, draft: &mut Draft) -> Done {
         match (plan, appended) {
-            (Plan::Unrecorded { call, refusal }, _) => Done::Refuse { call, refusal },
-            (Plan::New { pending, .. } | Plan::Again { pending, .. }, Err(why)) => {
-                Done::Refuse { call: pending.call, refusal: unavailable(why) }
-            }
+            (Plan::Unrecorded { call, request_id, refusal }, _) => Done::Refuse { call, request_id, refusal },
+            (Plan::New { pending, .. } | Plan::Again { pending, .. }, Err(why)) => turned_away(&pending, unavailable(why)),
             (Plan::New { place, pending }, Ok(Some(appended))) => {
                 let receipt = Receipt::Fresh { appended: Arc::clone(appended), place, leaf: draft.take_leaf(place) };
                 finish(pending, None, draft.index(place), receipt)
             }
-            (Plan::New { pending, .. }, Ok(None)) => Done::Refuse { call: pending.call, refusal: unavailable("an entry was not written") },
+            (Plan::New { pending, .. }, Ok(None)) => turned_away(&pending, unavailable("an entry was not written")),
             (Plan::Again { index, refused, time, pending }, Ok(_)) => {
                 finish(pending.at(time), refused, index, Receipt::Before(self.reader.clone()))
             }
@@ -289,7 +289,7 @@ impl Draft {
 }
 
 fn finish(pending: Pending, refused: Option<String>, index: u64, receipt: Receipt) -> Done {
-    let call = pending.call;
+    let (call, request_id) = (pending.call, pending.request_id);
     let refusal = |kind, reason: &str, message: &str, receipt: &Recorded<()>| Refusal {
         kind,
         reason: reason.to_owned(),
@@ -301,15 +301,19 @@ fn finish(pending: Pending, refused: Option<String>, index: u64, receipt: Receip
         (None, Outcome::Sign(prepared)) => sign_done(call, prepared, index, receipt),
         (None, Outcome::Refuse(t)) => {
             let recorded = Recorded { inner: (), index, receipt };
-            Done::Refuse { call, refusal: refusal(t.kind, t.reason, &t.message, &recorded) }
+            Done::Refuse { call, request_id, refusal: refusal(t.kind, t.reason, &t.message, &recorded) }
         }
         (Some(reason), _) => {
             let recorded = Recorded { inner: (), index, receipt };
             let message = "this request was refused before; choose a new request id to have it decided again";
-            Done::Refuse { call, refusal: refusal(RefusalKind::Denied, &reason, message, &recorded) }
+            Done::Refuse { call, request_id, refusal: refusal(RefusalKind::Denied, &reason, message, &recorded) }
         }
-        (None, Outcome::Fault(text)) => Done::Refuse { call, refusal: unrecorded(RefusalKind::Internal, "fault", text) },
+        (None, Outcome::Fault(text)) => Done::Refuse { call, request_id, refusal: unrecorded(RefusalKind::Internal, "fault", text) },
     }
+}
+
+fn turned_away(pending: &Pending, refusal: Refusal) -> Done {
+    Done::Refuse { call: pending.call, request_id: pending.request_id, refusal }
 }
 
 fn sign_done(call: u64, prepared: Box<Prepared>, index: u64, receipt: Receipt) -> Done {

@@ -69,7 +69,7 @@ fn decided(policy: &str, id: u8, n: u8) -> Pending {
         Ok(permit) => Outcome::Sign(Box::new(prepare(permit).unwrap())),
         Err(denial) => Outcome::Refuse(Box::new(Turned::denied(denial, Some(facts), policy.digest()))),
     };
-    Pending { call: u64::from(id), arrival: Arrival::from("192.0.2.1:5000"), outcome }
+    Pending { call: u64::from(id), request_id: RequestId([id; 16]), arrival: Arrival::from("192.0.2.1:5000"), outcome }
 }
 
 fn index(done: &Done) -> u64 {

@@ -8,7 +8,8 @@ use super::tokens::Tokens;
 use crate::key::{OpenKeys, SignError, sign};
 use crate::prepare::Prepared;
 use crate::record::{Done, Recorded};
-use chancery_channel::{Answer, FromKeeper, Refusal, RefusalKind, Signed};
+use chancery_channel::{Answer, FromKeeper, Refusal, RefusalKind, RequestId, Signed};
+use std::error::Error;
 use std::sync::Arc;
 
 /// Makes answers and sends them.
@@ -55,7 +56,10 @@ impl Finisher {
                     self.heavy.sign(call, recorded, self.clone());
                 }
                 Done::Sign { call, recorded } => put(call, self.sign(*recorded), &mut out),
-                Done::Refuse { call, refusal } => put(call, Answer::Refused(refusal), &mut out),
+                Done::Refuse { call, request_id, refusal } => {
+                    tracing::debug!(%request_id, entry = refusal.entry_index, reason = refusal.reason, "not signed");
+                    put(call, Answer::Refused(refusal), &mut out);
+                }
             }
         }
         out
@@ -76,21 +80,25 @@ impl Finisher {
     }
 
     pub(crate) fn sign(&self, recorded: Recorded<Prepared>) -> Answer {
-        let (entry_index, receipt) = (recorded.index(), recorded.receipt());
-        let receipt = match receipt {
+        let (request_id, entry_index) = (recorded.prepared().request().request_id, recorded.index());
+        let fault = |error: &(dyn Error + 'static)| fault(request_id, entry_index, error);
+        let receipt = match recorded.receipt() {
             Ok(receipt) => receipt,
             Err(error) => return fault(&error),
         };
         match sign(&self.keys, recorded) {
-            Ok(made) => Answer::Signed(Signed {
-                signature: made.framed,
-                key_version: made.key_version,
-                tbs_sha256: made.tbs_sha256,
-                entry_index,
-                receipt,
-            }),
+            Ok(made) => {
+                tracing::debug!(%request_id, entry = entry_index, "signed");
+                Answer::Signed(Signed {
+                    signature: made.framed,
+                    key_version: made.key_version,
+                    tbs_sha256: made.tbs_sha256,
+                    entry_index,
+                    receipt,
+                })
+            }
             Err(error @ SignError::Token { .. }) => {
-                tracing::error!(%error, entry = entry_index, "a recorded request was not signed");
+                tracing::error!(%request_id, entry = entry_index, error = &error as &dyn Error, "a recorded request was not signed");
                 let message = format!("{error}. Entry {entry_index} stands: the same request is signed once the key can sign again");
                 let (kind, reason) = (RefusalKind::Unreachable, "key-unreachable".to_owned());
                 Answer::Refused(Refusal { kind, reason, message, entry_index: Some(entry_index), receipt })
@@ -101,7 +109,7 @@ impl Finisher {
 }
 
 /// A recorded request that could not be signed. The same request id gives the signature once the fault is mended.
-fn fault(error: &(dyn std::error::Error + 'static)) -> Answer {
-    tracing::error!(error, "a recorded request could not be signed");
+fn fault(request_id: RequestId, entry: u64, error: &(dyn Error + 'static)) -> Answer {
+    tracing::error!(%request_id, entry, error, "a recorded request could not be signed");
     Answer::Refused(unrecorded(RefusalKind::Internal, "signing-failed", format!("{error}; the key host's log has more")))
 }

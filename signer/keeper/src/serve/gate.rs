@@ -64,7 +64,9 @@ impl Gate {
     /// Answers all that wait: nobody will ask witnesses any more.
     pub(crate) fn close(&self) {
         let waiting = std::mem::take(&mut *self.lock());
-        for Waiting { call, .. } in waiting.into_values().flatten() {
+        for Waiting { call, recorded } in waiting.into_values().flatten() {
+            let request_id = recorded.prepared().request().request_id;
+            tracing::debug!(%request_id, entry = recorded.index(), reason = "unwitnessed", "not signed");
             let message = "no witness has cosigned the entry of this request yet, so it is not signed; send the same request again";
             self.outbox.answer(call, Answer::Refused(unrecorded(RefusalKind::Unavailable, "unwitnessed", message.to_owned())));
         }

@@ -9,7 +9,7 @@ use super::reads::Reads;
 use super::spool::{Arrived, Spool};
 use crate::content::Content;
 use crate::record::{Arrival, Pending};
-use chancery_channel::{Answer, FrameError, Payload, ReadBuffer, RefusalKind, SignRequest, ToKeeper, split};
+use chancery_channel::{Answer, FrameError, Payload, ReadBuffer, Refusal, RefusalKind, RequestId, SignRequest, ToKeeper, split};
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Intake {
                 Arrived::Waiting => {}
                 Arrived::Whole(asked, content) if Heavy::is_large(content.len()) => self.heavy.judge(id, asked, content),
                 Arrived::Whole(asked, content) => decided.push(self.judge.judge(id, *asked, content, (self.now_ms)())),
-                Arrived::Refused(refusal) => self.outbox.answer(id, Answer::Refused(refusal)),
+                Arrived::Refused(request_id, refusal) => self.turn_away(id, request_id, refusal),
             },
             ToKeeper::Cancel { id } => self.spool.cancel(id),
             read => self.reads.ask(read),
@@ -75,18 +75,25 @@ impl Intake {
         let cosigning = self.gate.as_ref().map_or(0, |gate| gate.len());
         if self.line.len().saturating_add(decided.len()).saturating_add(cosigning) >= self.in_flight {
             let refusal = unrecorded(RefusalKind::Busy, "queue-full", "too many requests wait for the log; try again".into());
-            return self.outbox.answer(id, Answer::Refused(refusal));
+            return self.turn_away(id, request.request_id, refusal);
         }
         match request.payload {
             Payload::Digest { .. } | Payload::Blake2b(_) | Payload::HashState(_) | Payload::Statement(_) => {
                 decided.push(self.judge.judge(id, (request, arrival), Content::none(), (self.now_ms)()))
             }
             Payload::Content { .. } => {
+                let request_id = request.request_id;
                 if let Err(refusal) = self.spool.open(id, request, arrival) {
-                    self.outbox.answer(id, Answer::Refused(refusal));
+                    self.turn_away(id, request_id, refusal);
                 }
             }
         }
+    }
+
+    /// Answers a request of which nothing was decided.
+    fn turn_away(&self, id: u64, request_id: RequestId, refusal: Refusal) {
+        tracing::debug!(%request_id, reason = refusal.reason, "not decided");
+        self.outbox.answer(id, Answer::Refused(refusal));
     }
 }
 

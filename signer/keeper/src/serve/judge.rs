@@ -33,7 +33,12 @@ impl Judge {
 
     /// Decides one request. Whatever comes out is recorded before anything else happens.
     pub(crate) fn judge(&self, call: u64, (request, arrival): (SignRequest, Arrival), content: Content, now_ms: u64) -> Pending {
-        Pending { call, arrival, outcome: self.meter.decide.time(|| self.outcome(request, content, now_ms)) }
+        Pending {
+            call,
+            request_id: request.request_id,
+            arrival,
+            outcome: self.meter.decide.time(|| self.outcome(request, content, now_ms)),
+        }
     }
 
     fn outcome(&self, request: SignRequest, content: Content, now_ms: u64) -> Outcome {

@@ -13,6 +13,7 @@ mod outbox;
 mod queue;
 mod reads;
 mod reload;
+mod settings;
 mod spool;
 mod tokens;
 mod witness;
@@ -36,11 +37,12 @@ use reload::Reload;
 use spool::{Spool, SpoolLimits};
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokens::Tokens;
 use witness::Relay;
+
+pub use settings::Settings;
 
 /// Bounds of what the keeper takes on at once.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +59,8 @@ pub struct Limits {
 pub struct House {
     /// The policy in force.
     pub policy: Policy,
-    /// The file that it is from.
-    pub policy_file: PathBuf,
+    /// The configuration that names its file.
+    pub settings: Settings,
     /// The open signing keys.
     pub keys: OpenKeys,
     /// The request log.
@@ -127,7 +129,7 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     };
     let (line, threads) = Line::start(recorder, finisher.clone(), house.signers, now_ms).map_err(ServeError::Start)?;
     let reload =
-        Reload { file: house.policy_file, judge: Arc::clone(&judge), keys: Arc::clone(&keys), line: Arc::downgrade(&line), now_ms };
+        Reload { settings: house.settings, judge: Arc::clone(&judge), keys: Arc::clone(&keys), line: Arc::downgrade(&line), now_ms };
     let desk = Desk {
         reader,
         keys: Arc::clone(&keys),

@@ -20,6 +20,7 @@ const ENTRIES_MAX: u32 = 1024;
 
 enum Read {
     Keys,
+    Settings,
     Checkpoint,
     Consistency { old: u64, new: u64 },
     Tile { path: String },
@@ -49,6 +50,7 @@ impl Reads {
     pub(crate) fn ask(&self, message: ToKeeper<'_>) {
         let (id, read) = match message {
             ToKeeper::Keys { id } => (id, Read::Keys),
+            ToKeeper::Settings { id } => (id, Read::Settings),
             ToKeeper::Checkpoint { id } => (id, Read::Checkpoint),
             ToKeeper::Consistency { id, old, new } => (id, Read::Consistency { old, new }),
             ToKeeper::Tile { id, path } => (id, Read::Tile { path }),
@@ -90,6 +92,7 @@ impl Desk {
     fn read(&mut self, read: Read) -> Result<Answer, Refusal> {
         Ok(match read {
             Read::Keys => Answer::Keys(self.keys.descriptions()),
+            Read::Settings => Answer::Settings(self.reload.settings.text()?),
             Read::Checkpoint => Answer::Checkpoint(Checkpoint { note: self.reader.checkpoint().note.clone() }),
             Read::Consistency { old, new } => self.consistency(old, new)?,
             Read::Tile { path } => {

@@ -1,18 +1,19 @@
-//! Another policy, while requests go on.
+//! Another policy, and another level of what is said, while requests go on.
 
 use super::judge::Judge;
 use super::line::Line;
 use super::outbox::unrecorded;
+use super::settings::Settings;
 use crate::key::OpenKeys;
 use crate::policy::Policy;
 use crate::text::{chain, hex};
 use chancery_channel::{Answer, Refusal, RefusalKind};
-use std::path::PathBuf;
+use chancery_journal::one_line;
 use std::sync::{Arc, Weak};
 
-/// Puts the policy of a file in force.
+/// Puts what files say now in force.
 pub(crate) struct Reload {
-    pub(crate) file: PathBuf,
+    pub(crate) settings: Settings,
     pub(crate) judge: Arc<Judge>,
     pub(crate) keys: Arc<OpenKeys>,
     pub(crate) line: Weak<Line>,
@@ -20,16 +21,19 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    /// Reads the file; if nothing is wrong with it, records that it is in force, and then decides by it.
+    /// Reads the configuration, and says as much as it wants from now on. Then reads the policy; if nothing is wrong with it, records that it
+    /// is in force, and then decides by it.
     pub(crate) fn run(&self) -> Result<Answer, Refusal> {
+        self.settings.reload()?;
+        let file = &self.settings.running.policy;
         let refused = |why: String| {
-            tracing::error!(file = %self.file.display(), why, "the policy was not reloaded; the one before stays in force");
+            tracing::error!(file = %file.display(), why, "the policy was not reloaded; the one before stays in force");
             unrecorded(RefusalKind::Invalid, "policy-refused", why)
         };
-        let text = std::fs::read_to_string(&self.file).map_err(|e| refused(format!("{} cannot be read: {e}", self.file.display())))?;
-        let policy = Policy::parse(&text, &self.file.display().to_string()).map_err(|e| refused(chain(&e)))?;
+        let text = std::fs::read_to_string(file).map_err(|e| refused(format!("{} cannot be read: {e}", file.display())))?;
+        let policy = Policy::parse(&text, &file.display().to_string()).map_err(|e| refused(chain(&e)))?;
         for warning in policy.warnings().iter().chain(&policy.check_keys(&self.keys.descriptions())) {
-            tracing::warn!("{warning}");
+            tracing::warn!("{}", one_line(&warning.to_string()));
         }
         let digest = policy.digest();
         if digest == self.judge.policy().digest() {

@@ -4,7 +4,7 @@
 use super::outbox::unrecorded;
 use crate::content::{Content, Full, Room, Rooms};
 use crate::record::Arrival;
-use chancery_channel::{Payload, Refusal, RefusalKind, SignRequest};
+use chancery_channel::{Payload, Refusal, RefusalKind, RequestId, SignRequest};
 use std::collections::HashMap;
 
 /// Bounds of what is held.
@@ -38,7 +38,7 @@ pub(crate) enum Arrived {
     /// All of it is here.
     Whole(Box<(SignRequest, Arrival)>, Content),
     /// More or less came than was declared.
-    Refused(Refusal),
+    Refused(RequestId, Refusal),
 }
 
 impl Spool {
@@ -76,8 +76,9 @@ impl Spool {
         if len > arriving.declared || (last && len < arriving.declared) {
             let message =
                 format!("the content has {} {len} bytes, {} were declared", if last { "only" } else { "at least" }, arriving.declared);
+            let request_id = arriving.request.request_id;
             self.cancel(call);
-            return Arrived::Refused(unrecorded(RefusalKind::Invalid, "length-mismatch", message));
+            return Arrived::Refused(request_id, unrecorded(RefusalKind::Invalid, "length-mismatch", message));
         }
         arriving.content.extend_from_slice(bytes);
         if !last {
