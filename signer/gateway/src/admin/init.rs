@@ -52,6 +52,7 @@ pub fn init(dir: &Path, host: &NewHost, program: &Path, unlock: &Unlock) -> Resu
             return Err(AdminError::Exists { path: existing });
         }
     }
+    let is_new = !dir.exists();
     let directories = ["pki", "ca"].map(|name| dir.join(name));
     directories.iter().try_for_each(|directory| files::directory(directory))?;
     let authority = pki::authority(first)?;
@@ -75,7 +76,8 @@ pub fn init(dir: &Path, host: &NewHost, program: &Path, unlock: &Unlock) -> Resu
     } else {
         drop(new);
         // Empty now, and in the way of another try.
-        directories.iter().for_each(|directory| drop(std::fs::remove_dir(directory)));
+        let dir = is_new.then_some(dir);
+        directories.iter().map(PathBuf::as_path).chain(dir).for_each(|directory| drop(std::fs::remove_dir(directory)));
     }
     made
 }

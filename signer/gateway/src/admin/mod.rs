@@ -38,6 +38,9 @@ pub enum AdminError {
     /// A certificate could not be made.
     #[error("the certificate could not be made")]
     Certificate(#[source] rcgen::Error),
+    /// No serial number for a certificate.
+    #[error("the system gives no random numbers for a certificate")]
+    Random(#[source] getrandom::Error),
     /// A request for a certificate that cannot be used, such as one whose signature does not fit its key.
     #[error("{} is not a certificate request that can be used; make one with `chancery enroll-request NAME`", path.display())]
     Request {

@@ -34,7 +34,7 @@ pub(super) struct Holder<'a> {
 /// A new authority.
 pub(super) fn authority(name: &str) -> Result<Pair, AdminError> {
     let key = new_key()?;
-    let mut params = params(CA_DAYS);
+    let mut params = params(CA_DAYS)?;
     // Lists of revoked certificates are found by the name of who signed them: an authority and its successor must not share one.
     let mark: String = key.public_key_raw().iter().take(4).map(|b| format!("{b:02x}")).collect();
     params.distinguished_name.push(DnType::CommonName, format!("Chancery CA of {name} {mark}"));
@@ -47,7 +47,7 @@ pub(super) fn authority(name: &str) -> Result<Pair, AdminError> {
 /// A certificate for the gateway, under these host names and addresses.
 pub(super) fn server(authority: &Pair, hosts: &[String]) -> Result<Pair, AdminError> {
     let key = new_key()?;
-    let mut params = params(CA_DAYS);
+    let mut params = params(CA_DAYS)?;
     params.distinguished_name.push(DnType::CommonName, "chanceryd");
     // A relay knows a key host by having both: at a relay it is the client.
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
@@ -124,7 +124,7 @@ impl Revocations {
             reason_code: None,
             invalidity_date: None,
         };
-        let now = params(CA_DAYS);
+        let now = params(CA_DAYS)?;
         let list = CertificateRevocationListParams {
             this_update: now.not_before,
             next_update: now.not_after,
@@ -138,7 +138,7 @@ impl Revocations {
 }
 
 fn client_params(holder: &Holder<'_>) -> Result<CertificateParams, AdminError> {
-    let mut params = params(holder.days);
+    let mut params = params(holder.days)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.subject_alt_names = vec![SanType::URI(ia5(holder.principal)?)];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -149,13 +149,25 @@ fn client_params(holder: &Holder<'_>) -> Result<CertificateParams, AdminError> {
     Ok(params)
 }
 
-fn params(days: u32) -> CertificateParams {
+fn params(days: u32) -> Result<CertificateParams, AdminError> {
     let mut params = CertificateParams::default();
+    params.serial_number = Some(random_serial()?);
     let now = SystemTime::now();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.not_before = now.checked_sub(SKEW).unwrap_or(now).into();
     params.not_after = DAY.checked_mul(days).and_then(|d| now.checked_add(d)).unwrap_or(now).into();
-    params
+    Ok(params)
+}
+
+/// Certificates for one key are told apart, and revoked, by their numbers: one made from the key alone would be that of all of them.
+fn random_serial() -> Result<SerialNumber, AdminError> {
+    let mut number = [0_u8; 20];
+    getrandom::fill(&mut number).map_err(AdminError::Random)?;
+    // RFC 5280, 4.1.2.2: positive, and at most 20 octets.
+    if let Some(first) = number.first_mut() {
+        *first = (*first & 0x7f) | 0x40;
+    }
+    Ok(SerialNumber::from_slice(&number))
 }
 
 fn issuer(authority: &Pair) -> Result<Issuer<'static, KeyPair>, AdminError> {

@@ -78,7 +78,7 @@ fn init_that_fails_leaves_nothing_in_the_way_of_another_try() {
     let done = place.chanceryd(&["init", host.to_str().unwrap()]);
     assert_eq!(done.code, Some(1));
     assert!(done.err.starts_with("the two passphrases differ\nchanceryd: "), "{}", done.err);
-    assert_eq!(std::fs::read_dir(&host).unwrap().count(), 0);
+    assert!(!host.exists());
     write(&keeper, &good);
     assert_eq!(place.chanceryd(&["init", host.to_str().unwrap()]).code, Some(0));
 }
@@ -178,6 +178,33 @@ fn enroll_overwrites_nothing() {
         std::fs::remove_file(place.path().join(taken)).unwrap();
         assert_eq!(std::fs::read_dir(place.path()).unwrap().filter(|f| format!("{f:?}").contains("web1")).count(), 0, "no half profile");
     }
+}
+
+#[test]
+fn certificates_for_one_key_have_numbers_of_their_own_so_that_one_is_revoked_without_the_others() {
+    let place = Place::with_host(Run::Play);
+    let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+    write(&place.path().join("web.csr"), &CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap());
+    let enroll = |name: &str, out: &str| place.chanceryd(&["enroll", name, "--role", "publisher", "--csr", "web.csr", "--out", out]);
+    // A client that needs the pins of a new key is enrolled again with the request that it made once.
+    for (name, out) in [("web1", "first.toml"), ("web1", "again.toml"), ("web2", "other.toml")] {
+        let done = enroll(name, out);
+        assert_eq!(done.code, Some(0), "{done:?}");
+    }
+    let number = |profile: &str| {
+        let profile: toml::Table = place.read(profile).parse().unwrap();
+        let leaf = der(profile["certificate"].as_str().unwrap());
+        let (_, leaf) = X509Certificate::from_der(&leaf).unwrap();
+        let number = leaf.raw_serial().to_vec();
+        assert!(number.len() == 20 && number[0] & 0x80 == 0, "{number:02x?}");
+        number
+    };
+    let [first, again, other] = ["first.toml", "again.toml", "other.toml"].map(number);
+    assert!(first != again && again != other && first != other);
+    let done = place.chanceryd(&["revoke", "--certificate", "other.toml", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    let hex: String = other.iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!((said["added"][0].as_str(), said["revoked"].as_u64()), (Some(hex.as_str()), Some(1)), "{done:?}");
 }
 
 fn pem(der: &[u8]) -> String {
