@@ -3,7 +3,7 @@
 use crate::error::{Error, Misbehaviour};
 use crate::host::Host;
 use crate::log_view::LogView;
-use crate::offline::Offline;
+use crate::offline::{Offline, OfflineError};
 use crate::profile::Profile;
 use crate::receipt::Receipt;
 use crate::request::{Request, RequestId};
@@ -138,9 +138,10 @@ impl Client {
             }
             Offline::Import(answers) => answers,
         };
+        let (request, outcome) = answers.find(request.clone())?;
+        self.is_answer(&request, &outcome)?;
         let newest = self.open_checkpoint(answers.newest())?;
         self.log.accept(newest, &self.host).await?;
-        let (request, outcome) = answers.find(request.clone())?;
         match outcome {
             Outcome::Signed(reply) => self.check(&request, &reply).await,
             Outcome::Refusal(refusal) => {
@@ -148,6 +149,16 @@ impl Client {
                 Err(self.failed(Failure::Refused { refusal, endpoint }, request.id()).await)
             }
         }
+    }
+
+    /// People take one file for another: that is no misbehaviour of the key host, and proofs for another request prove nothing against it.
+    fn is_answer(&self, request: &Request, outcome: &Outcome) -> Result<(), OfflineError> {
+        let receipt = match outcome {
+            Outcome::Signed(reply) => &reply.receipt,
+            Outcome::Refusal(refusal) => &refusal.receipt,
+        };
+        let is_of_another = Receipt::open(receipt, self.log.key()).is_ok_and(|receipt| receipt.is_of_request(&request.id().0).is_err());
+        if is_of_another { Err(OfflineError::Mixed) } else { Ok(()) }
     }
 
     /// Checks a reply, all but keeping the checkpoint for the next run.

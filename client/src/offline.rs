@@ -71,6 +71,9 @@ pub enum OfflineError {
     /// The files do not belong together, or something was changed since.
     #[error("the answer is not one to this request, or what is to be signed was changed since: export it again")]
     Other,
+    /// Two pairs of files were mixed up.
+    #[error("the answer is one to another request; import it with the file that it answers, or have this one answered")]
+    Mixed,
     /// There is no time.
     #[error("the clock of this machine is before 1970")]
     Clock,

@@ -73,7 +73,7 @@ fn a_summary_is_signed_by_a_key_host_without_a_network() {
     let request = gap.file("summary.request");
     let command = ["ostree", "sign-summary", text(repo.path()), "--key", "release", "--subject", "prod"];
     let said = gap.export(&request, &command).ok().stdout;
-    assert!(said.contains("1 requests in") && said.contains("publisher/web1"), "{said}");
+    assert!(said.contains("1 request in") && said.contains("publisher/web1"), "{said}");
     assert!(!repo.path().join("summary.sig").exists(), "nothing was written yet");
     let said = gap.answer(&request).ok().stdout;
     assert!(said.contains("publisher/web1 asked: 1 signed, 0 refused"), "{said}");
@@ -195,4 +195,27 @@ fn a_key_host_that_went_back_between_two_files_is_noticed() {
     let noticed = sign("tool-4");
     assert!(noticed.code == 4 && noticed.stderr.contains("keep these two checkpoints as evidence"), "{noticed:?}");
     assert!(!gap.file("tool-4.sig").exists());
+}
+
+#[test]
+fn an_answer_that_is_taken_for_another_is_a_mistake_and_no_misbehaviour_of_the_key_host() {
+    let gap = Gap::new();
+    let command = |name: &str| {
+        ["sign".to_owned(), text(&gap.file(name)).to_owned(), "--key".into(), "tarballs".into(), "--as".into(), "sshsig".into()]
+    };
+    for name in ["tool-1.0", "tool-2.0", "other"] {
+        fs::write(gap.file(name), name).unwrap();
+        let request = gap.file(&format!("{name}.request"));
+        let _ = gap.export(&request, &command(name).each_ref().map(String::as_str)).ok();
+        let _ = gap.answer(&request).ok();
+    }
+    let first = gap.file("tool-1.0.request");
+    let own = fs::read(answer_of(&first)).unwrap();
+    for of_another in ["tool-2.0", "other"] {
+        fs::copy(answer_of(&gap.file(&format!("{of_another}.request"))), answer_of(&first)).unwrap();
+        let said = gap.import(&first).failed(2, "the answer is one to another request");
+        assert!(!said.stderr.contains("sign nothing more"), "{said:?}");
+    }
+    fs::write(answer_of(&first), own).unwrap();
+    assert!(gap.import(&first).ok().stdout.contains("signed"));
 }

@@ -12,12 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const EXPORT_HELP: &str =
-    "COMMAND is `sign`, `attest` or `ostree` with all its arguments, as it would be without this; nothing is written but
+    "COMMAND is `sign`, `attest` or `ostree` with all its arguments, as it would be without this; nothing is written but \
 REQUEST, which travels, and REQUEST.command, which stays.
 
 Example:
-  chancery request export summary.request -- ostree sign-summary /srv/repo --key ostree --subject prod
-  chanceryd request answer summary.request --dir /etc/chancery      # on the key host; writes summary.request.answer
+  chancery request export summary.request -- ostree sign-summary /srv/repo --key ostree \\
+      --subject prod
+  # on the key host; writes summary.request.answer
+  chanceryd request answer summary.request --dir /etc/chancery
   chancery request import summary.request summary.request.answer";
 
 #[derive(Debug, Subcommand)]
@@ -86,8 +88,9 @@ impl Export {
         durable::write_atomic(&beside(&self.request), &text, 0o600)?;
         durable::write_atomic(&self.request, &file, 0o600)?;
         let (count, bytes) = (collected.len(), file.len());
+        let plural = if count == 1 { "" } else { "s" };
         let text = format!(
-            "{}: {count} requests in {bytes} bytes, signed by {}\nnext: chanceryd request answer on the key host, then chancery request import\n",
+            "{}: {count} request{plural} in {bytes} bytes, signed by {}\nnext: chanceryd request answer on the key host, then chancery request import\n",
             self.request.display(),
             profile.principal()
         );
