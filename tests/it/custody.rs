@@ -243,6 +243,10 @@ fn a_key_is_rotated_while_both_versions_are_believed_and_signs_nothing_after_its
     assert!(run(&mut before.chancery(&["keys"])).stdout.contains("not pinned"));
     assert_eq!(host.stop(), Some(0));
 
+    for past in ["2020-01-01", "2020-01-01T12:00:00Z"] {
+        let _ = key(&host, &["retire", "tarballs", "--version", "1", "--on", past]).failed(2, "is over already");
+        let _ = key(&host, &["rotate", "tarballs", "--retire", past]).failed(2, "write now");
+    }
     let _ = key(&host, &["retire", "tarballs", "--version", "1", "--on", "now"]).ok();
     let _ = key(&host, &["retire", "tarballs", "--version", "1", "--on", "2999-01-01"]).failed(1, "does not come back");
     host.serve();

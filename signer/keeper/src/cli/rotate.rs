@@ -61,8 +61,14 @@ fn date(text: &str) -> Result<u64, CliError> {
     let midnight = |day: jiff::civil::Date| day.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     let time = text.parse::<jiff::Timestamp>().ok().or_else(|| midnight(text.parse().ok()?));
     let seconds = if text == "now" { Some(now()) } else { time.and_then(|time| u64::try_from(time.as_second()).ok()) };
-    seconds.ok_or_else(|| CliError::Usage {
+    let seconds = seconds.ok_or_else(|| CliError::Usage {
         what: format!("{} is no date", quote(text)),
         instead: "write now, 2027-01-01 or 2027-01-01T12:00:00Z".to_owned(),
-    })
+    })?;
+    // A slip in the year would end a key at once, and nothing brings it back.
+    if text != "now" && seconds <= now() {
+        let instead = "write now to have it sign nothing from now on, or a time to come; what is retired does not come back".to_owned();
+        return Err(CliError::Usage { what: format!("{} is over already", quote(text)), instead });
+    }
+    Ok(seconds)
 }
