@@ -79,7 +79,7 @@ pub enum CellError {
         accepted: Accepted,
     },
     /// A directory of the plan is not there.
-    #[error("the sandbox cannot let the process use {}", path.display())]
+    #[error("the sandbox cannot let the process use {}; see that it is there, and can be opened", path.display())]
     Path {
         /// The directory.
         path: PathBuf,

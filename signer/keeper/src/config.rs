@@ -107,6 +107,9 @@ impl Config {
 
     fn parse(text: &str, file_name: &str, dir: &Path) -> Result<Self, Findings> {
         let (mut sheet, table) = Sheet::read(file_name, text);
+        if let Some(not_toml) = sheet.found() {
+            return Err(not_toml);
+        }
         // The gateway reads its own table, as strictly.
         let known = ["log", "log_format", "gateway", "keeper", "metrics", "traces", "witness", "sandbox"];
         let meant = sheet.known_fields(&table, "the configuration has", &known, &[]);
@@ -237,6 +240,8 @@ mod tests {
              signer.toml:7:13: error: `in_flight` must be a whole number from 1\n  write in_flight = 1000, without quotes";
         assert_eq!(parse(text).unwrap_err(), told);
         assert!(parse("").unwrap_err().contains("[keeper] is missing"));
+        let not_toml = parse("[keeper]\norigin = \"o\"\norigin = \"o\"\n").unwrap_err();
+        assert!(not_toml.starts_with("signer.toml:3:1: error: this is not TOML") && !not_toml.contains("missing"), "{not_toml}");
         assert!(parse("[keeper]\norigin = \"a b\"\n").unwrap_err().contains("signer.toml:2:10"));
         assert!(parse("[keeper]\norigin = \"a\"\n[gatway]\n").unwrap_err().contains("write `gateway` instead"));
     }

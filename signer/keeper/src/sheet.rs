@@ -79,6 +79,11 @@ impl<'a> Sheet<'a> {
         (sheet, if errors.is_empty() { table.into_inner() } else { DeTable::new() })
     }
 
+    /// What was found so far, if anything. Straight after reading that is why it is not TOML.
+    pub(crate) fn found(&self) -> Option<Findings> {
+        (!self.findings.is_empty()).then(|| Findings(self.findings.clone()))
+    }
+
     /// Reports a mistake, and what to write instead.
     pub(crate) fn error(&mut self, at: Range<usize>, what: impl Into<String>, instead: impl Into<String>) {
         self.find(at, true, what.into(), instead.into());

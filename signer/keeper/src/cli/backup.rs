@@ -59,7 +59,13 @@ impl Backup {
             recipients.push(identity.recipient().clone());
         }
         let plan = Plan { with_log: self.with_log, with_pki_keys: self.with_pki_keys };
-        let made = backup::make(&options.dir, &config, &self.to, &recipients, plan, now())?;
+        let made = backup::make(&options.dir, &config, &self.to, &recipients, plan, now());
+        if let (Err(_), Some(dir)) = (&made, &self.shares) {
+            // Shares of nothing would be carried away for nothing; why there is no backup is told already.
+            shares.iter().for_each(|share| drop(std::fs::remove_file(share)));
+            drop(std::fs::remove_dir(dir));
+        }
+        let made = made?;
         let facts = json!({ "file": self.to, "files": made.files, "entries": made.entries, "with_log": plan.with_log, "shares": shares });
         let text = format!(
             "{} has {} files; the log had {} entries\nthe passphrase is not in it: without the passphrase it is of no use\n",

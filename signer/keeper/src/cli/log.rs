@@ -6,11 +6,12 @@ use crate::key::{self, Keyring};
 use crate::passphrase::Passphrase;
 use crate::record::Recorder;
 use crate::serve::now_ms;
-use crate::text::chain;
+use crate::text::{chain, quote};
 use chancery_reqlog::{Directory, Finding, LogConfig, Report, disclose, fsck, mirror, redact, redact_older, restored};
 use chancery_tlog::Checkpoint;
 use clap::Subcommand;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ pub(super) enum Log {
     /// Begin another log under another name and key, and seal this one: each names the other, so that nobody can put a third between them.
     /// The key host must not be serving. What was signed before stays provable by the old log, whose key is gone afterwards.
     #[command(
-        after_help = "Example:\n  chanceryd log rotate signer.example.org/requests-2027 /etc/chancery/log-2027 --dir /etc/chancery\n  chancery-audit bound /etc/chancery/log/public /etc/chancery/log-2027/public --vkey OLD --next-vkey NEW"
+        after_help = "Example:\n  chanceryd log rotate signer.example.org/requests-2027 /etc/chancery/log-2027 --dir /etc/chancery\n  chancery-audit bound /etc/chancery/log/public /etc/chancery/log-2027/public --vkey OLD \\\n      --next-vkey NEW"
     )]
     Rotate {
         /// Name of the new log, like a URL without scheme.
@@ -153,7 +154,8 @@ fn accept(options: &Options, config: &Config, file: &Path) -> Result<(), CliErro
     }
     let key = key::log_verifier_key(&config.keys)?;
     let none = || CliError::NoCheckpoint { file: file.to_owned() };
-    let bytes = std::fs::File::open(file).and_then(|file| crate::guarded::read_to_end(file, MAX_NOTE)).ok().flatten().ok_or_else(none)?;
+    let bytes = std::fs::File::open(file).and_then(|file| crate::guarded::read_to_end(file, MAX_NOTE));
+    let bytes = bytes.map_err(|source| CliError::File { path: file.to_owned(), source })?.ok_or_else(none)?;
     let note = String::from_utf8(bytes.to_vec()).map_err(|_| none())?;
     let theirs = Checkpoint::open(&note, &key).ok().filter(|c| c.size > 0).ok_or_else(none)?;
     let signer = Keyring::open(&config.keys, &Passphrase::existing(&options.source())?)?.log_key()?;
@@ -198,8 +200,16 @@ fn print_disclosed(log: &Path, entries: &str, fields: &[String]) -> Result<(), C
     }
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    disclose(log, range, &fields, |disclosed| writeln!(out, "{}", disclosed.to_json()))?;
-    out.flush().map_err(CliError::Output)
+    let mut missing: BTreeSet<&str> = fields.iter().copied().collect();
+    disclose(log, range, &fields, |disclosed| {
+        missing.remove(disclosed.disclosure.field.name());
+        writeln!(out, "{}", disclosed.to_json())
+    })?;
+    out.flush().map_err(CliError::Output)?;
+    for name in missing {
+        remark(&format!("warning: none of these entries has a field {}, or it was redacted; without names all are printed\n", quote(name)));
+    }
+    Ok(())
 }
 
 fn facts(report: &Report) -> Value {

@@ -103,7 +103,7 @@ enum Command {
     Backup(backup::Backup),
     /// Make a key host out of a backup. It signs nothing before `log accept`.
     #[command(
-        after_help = "Example:\n  chanceryd restore keyhost.age --identity backup.key --dir /etc/chancery\n  chanceryd restore keyhost.age --share share-1.txt --share share-3.txt --share share-4.txt --dir /etc/chancery\n  chanceryd log accept --checkpoint web1.checkpoint --dir /etc/chancery"
+        after_help = "Example:\n  chanceryd restore keyhost.age --identity backup.key --dir /etc/chancery\n  chanceryd restore keyhost.age --share share-1.txt --share share-3.txt --share share-4.txt \\\n      --dir /etc/chancery\n  chanceryd log accept --checkpoint web1.checkpoint --dir /etc/chancery"
     )]
     Restore(backup::Restore),
 }
@@ -134,9 +134,9 @@ pub enum CliError {
         /// What to write instead.
         instead: String,
     },
-    /// The policy cannot be read.
+    /// A file that was named, such as a policy, cannot be read.
     #[error("cannot read {}", path.display())]
-    PolicyFile {
+    File {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -251,7 +251,7 @@ impl CliError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Usage { .. } | Self::PolicyFile { .. } | Self::Policy(_) | Self::Gateway { .. } => 2,
+            Self::Config(_) | Self::Usage { .. } | Self::File { .. } | Self::Policy(_) | Self::Gateway { .. } => 2,
             Self::Cell(CellError::Missing { .. }) => 2,
             Self::Log(OpenError::Origin { .. } | OpenError::KeyMismatch { .. }) => 2,
             Self::Log(error) if run::misbehaves(error) => 4,

@@ -58,7 +58,7 @@ impl Policy {
 
 /// Reads the policy of a file.
 pub(super) fn read(path: &Path) -> Result<policy::Policy, CliError> {
-    let text = std::fs::read_to_string(path).map_err(|source| CliError::PolicyFile { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
     Ok(policy::Policy::parse(&text, &path.display().to_string())?)
 }
 
