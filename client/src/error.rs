@@ -180,6 +180,7 @@ impl Error {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
+            Self::Request(RequestError::Subject(_)) => 2,
             Self::Refused(_) | Self::Request(_) | Self::Exported => 1,
             Self::Profile(_) | Self::KeyFile(_) | Self::Setup(_) | Self::State(_) | Self::Offline(_) => 2,
             Self::Unreachable(_) => 3,

@@ -11,6 +11,9 @@ use chancery_proto::v1;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
+/// In bytes.
+const SUBJECT_MAX: usize = 255;
+
 /// One thing to be signed. Its id is chosen at random when it is made, and is the same for every try.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -75,6 +78,11 @@ pub enum RequestError {
     /// This construction is made from content, not from a digest.
     #[error("{0} is made from the content itself, not from a digest")]
     NeedsContent(Construction),
+    /// The policy's names for what is signed have a closed alphabet.
+    #[error(
+        "{0:?} cannot be a subject: that is 1 to {SUBJECT_MAX} bytes of printable ASCII without space, quotes and backslash; name another one with --subject"
+    )]
+    Subject(String),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers for a request id")]
     Random(#[source] getrandom::Error),
@@ -86,6 +94,7 @@ impl Request {
     /// # Errors
     /// [`RequestError`] when the construction does not sign this.
     pub fn new(key: &str, construction: Construction, subject: &str, material: Material) -> Result<Self, RequestError> {
+        check_subject(subject)?;
         check(construction, &material)?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(RequestError::Random)?;
@@ -200,6 +209,15 @@ impl Material {
     }
 }
 
+/// As the key host reads it.
+fn check_subject(subject: &str) -> Result<(), RequestError> {
+    let fits = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'\\' | b'`');
+    if (1..=SUBJECT_MAX).contains(&subject.len()) && subject.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(RequestError::Subject(subject.chars().take(80).collect()))
+}
+
 fn check(construction: Construction, material: &Material) -> Result<(), RequestError> {
     use Construction::{ChecksumsMinisign, ChecksumsOpenpgp, ChecksumsSignify, ChecksumsSshsig, OpenpgpDetached};
     use Construction::{GitCommitOpenpgp, GitCommitSshsig, GitTagOpenpgp, GitTagSshsig, SignedNote};
@@ -242,5 +260,22 @@ impl fmt::Display for RequestId {
 impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_that_the_key_host_would_not_take_is_refused_here_with_what_to_do() {
+        let ask = |subject: &str| Request::sshsig("tarballs", subject, "file", HashAlgorithm::Sha512, &[0; 64]);
+        for good in ["tool-1.0.tar.gz", "a/b:c", &"x".repeat(255)] {
+            assert!(ask(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a\nb", "caf\u{e9}", "it's", "a\\b", &"x".repeat(256)] {
+            let error = ask(bad).unwrap_err().to_string();
+            assert!(error.contains("cannot be a subject") && error.contains("--subject") && !error.contains('\n'), "{error}");
+        }
     }
 }
