@@ -50,6 +50,7 @@ mod token;
 mod traces;
 mod trouble;
 mod unlock;
+mod usage;
 mod variant;
 mod wire;
 mod witness;

@@ -98,8 +98,8 @@ impl CliError {
     pub(crate) fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
         let mut next = std::error::Error::source(self);
-        // A status repeats what was made of it already.
-        while let Some(cause) = next.filter(|c| !c.is::<tonic::Status>()) {
+        // A status repeats what was made of it already; it comes boxed and plain.
+        while let Some(cause) = next.filter(|c| !c.is::<tonic::Status>() && !c.is::<Box<tonic::Status>>()) {
             causes.push(printable(&cause.to_string()));
             next = cause.source();
         }
@@ -123,5 +123,18 @@ impl CliError {
 fn add(object: &mut Value, name: &str, value: Value) {
     if let Value::Object(map) = object {
         map.insert(name.to_owned(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chancery::{Trouble, Unreachable};
+
+    #[test]
+    fn what_the_transport_says_in_its_own_terms_is_not_repeated_below_what_was_made_of_it() {
+        let source = Some(Box::new(tonic::Status::unavailable("tcp connect error")));
+        let error = Unreachable { endpoint: "https://signer".to_owned(), trouble: Trouble::ConnectionRefused, tries: 1, source };
+        assert_eq!(CliError::from(Error::from(error)).causes(), Vec::<String>::new());
     }
 }

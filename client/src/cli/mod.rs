@@ -138,8 +138,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Ostree(command) => command.run(&cli.global, output),
         Command::Verify(command) => command.run(&cli.global, output),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "chancery", &mut std::io::stdout());
-            Ok(())
+            // Straight to a pipe that was closed, it would panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "chancery", &mut script);
+            Output::new(false).result(String::from_utf8_lossy(&script), &serde_json::Value::Null)
         }
         Command::Request(command) => command.run(&cli.global, output),
         Command::Carry(command) => command.run(&cli.global, output),
@@ -164,5 +166,31 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>().ok().map(Duration::try_from_secs_f64) {
         Some(Ok(duration)) if !duration.is_zero() => Ok(duration),
         _ => Err("expected a number of seconds above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands below the options of a command and of all below it.
+    fn notes(command: &clap::Command, all: &mut Vec<(String, String)>) {
+        all.extend(command.get_after_help().map(|help| (command.get_name().to_owned(), help.to_string())));
+        command.get_subcommands().for_each(|below| notes(below, all));
+    }
+
+    #[test]
+    fn examples_can_be_copied_from_the_help_and_its_text_breaks_where_the_terminal_ends() {
+        let mut all = Vec::new();
+        notes(&Cli::command(), &mut all);
+        assert!(all.len() > 20);
+        for (name, help) in all {
+            let lines: Vec<_> = help.lines().collect();
+            let is_prose = |line: &str| !line.is_empty() && !line.starts_with([' ', '[']) && !line.ends_with(':');
+            for (line, next) in lines.iter().zip(lines.iter().skip(1).chain([&""])) {
+                assert!(!line.starts_with(' ') || line.chars().count() <= 100, "{name}: broken when it is shown: {line}");
+                assert!(!is_prose(line) || !is_prose(next), "{name}: a line break inside of a paragraph: {line}");
+            }
+        }
     }
 }

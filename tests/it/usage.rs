@@ -1,0 +1,47 @@
+//! Programs as people use them: in pipes, with slips.
+
+use chancery_tests::{Setup, program, run};
+use std::process::{Command, Stdio};
+
+#[test]
+fn completions_into_a_pipe_that_nobody_reads_any_more_end_without_a_trace_of_the_program() {
+    for name in ["chancery", "chanceryd", "chancery-audit"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = Command::new(program(name)).args(["completions", "bash"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{name}: {said}");
+        assert!(!said.contains("panicked") && said.contains("Broken pipe"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_search_that_could_find_nothing_whatever_the_log_holds_says_so() {
+    let mut host = Setup::new().key("tarballs", "sshsig").start();
+    assert_eq!(host.stop(), Some(0), "all is published");
+    let vkey = host.vkey();
+    let search = |arguments: &[&str]| {
+        let mut command = Command::new(program("chancery-audit"));
+        run(command.arg("search").arg(host.public()).args(["--vkey", &vkey]).args(arguments))
+    };
+    for option in ["--subject", "--principal", "--ref"] {
+        let _ = search(&[option, "x"]).failed(2, "--details");
+    }
+    let _ = search(&["--digest", "0123abcd"]).failed(2, "is not a whole digest");
+    assert_eq!(search(&["--digest", &"0".repeat(64)]).ok().stdout.lines().last().map(|l| l.starts_with("0 of ")), Some(true));
+    let _ = search(&["--kind", "start"]).ok();
+}
+
+#[test]
+fn a_backup_that_is_not_made_leaves_no_shares() {
+    let host = Setup::new().key("tarballs", "sshsig").start();
+    let taken = host.temp().join("taken.age");
+    std::fs::write(&taken, "another backup").unwrap();
+    for (to, says) in [(taken.clone(), "exists already"), (host.temp().join("missing").join("b.age"), "cannot create")] {
+        let shares = host.temp().join("shares");
+        let mut backup = host.chanceryd(&["backup", "--split", "2", "--of", "3"]);
+        let _ = run(backup.arg("--shares").arg(&shares).arg("--to").arg(to).arg("--dir").arg(host.dir())).failed(1, says);
+        assert!(!shares.exists());
+    }
+    assert_eq!(std::fs::read_to_string(&taken).unwrap(), "another backup");
+}
