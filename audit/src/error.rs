@@ -38,7 +38,7 @@ pub(crate) enum AuditError {
     Usage(String),
     #[error("no entry of the log has the request id {0}")]
     NoRequest(String),
-    #[error("the index {} cannot be used; delete it, and it is made again", path.display())]
+    #[error("{} cannot be used as an index; name another file, or, if it was an index, delete it, and it is made again", path.display())]
     Index {
         path: PathBuf,
         #[source]
@@ -48,7 +48,7 @@ pub(crate) enum AuditError {
     OtherIndex { path: PathBuf },
     #[error("the index says something else of entry {index} than the log: it was changed; delete it, and it is made again")]
     IndexDiffers { index: u64 },
-    #[error("line {line} of {} {why}", path.display())]
+    #[error("line {line} of {}: {why}", path.display())]
     Disclosure { path: PathBuf, line: u64, why: String },
     #[error("line {line} of {} is not what `chancery verify --json` prints of a signature: key_id and tbs_sha256 are missing", path.display())]
     Published { path: PathBuf, line: u64 },
@@ -79,7 +79,7 @@ pub(crate) enum AuditError {
     NoLog,
     #[error("the log's files could not be read")]
     Unreadable(#[source] StaticLogError),
-    #[error("the verified checkpoint could not be saved")]
+    #[error("the result could not be written")]
     Save(#[source] DurableError),
     #[error(transparent)]
     Web(#[from] WebError),

@@ -36,6 +36,7 @@ pub(crate) struct Prove {
 impl Search {
     pub(crate) fn run(&self, as_json: bool, say: impl Fn(&str) -> Result<(), AuditError>) -> Result<(), AuditError> {
         let book = self.book.open()?;
+        self.filter.check(&book.index)?;
         let found = self.filter.find(&book.index, None, self.limit)?;
         for row in found.iter().rev() {
             let shown = book.shown_row(row)?;

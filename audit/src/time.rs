@@ -41,7 +41,7 @@ pub(crate) fn now() -> i64 {
 /// A time of an entry, to the millisecond in UTC.
 pub(crate) fn show(ms: u64) -> String {
     let stamp = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    stamp.map_or_else(|| format!("{ms} ms"), |t| t.to_string())
+    stamp.map_or_else(|| format!("{ms} ms"), |t| format!("{t:.3}"))
 }
 
 #[cfg(test)]

@@ -69,6 +69,25 @@ impl Condition {
 }
 
 impl Filter {
+    /// Refuses what could find nothing whatever the log holds: "0 entries" would be taken for an answer.
+    pub(crate) fn check(&self, index: &Index) -> Result<(), AuditError> {
+        if let Some(digest) = &self.digest
+            && unhex(digest).is_some_and(|bytes| ![20, 32, 48, 64].contains(&bytes.len()))
+        {
+            return Err(AuditError::Usage(format!("{digest:?} is not a whole digest: SHA-256 has 64 digits in hex")));
+        }
+        let private = [("--principal", &self.principal), ("--subject", &self.subject), ("--ref", &self.reference)];
+        let asked = private.iter().find(|(_, value)| value.is_some());
+        if let Some((option, _)) = asked
+            && index.query("SELECT idx FROM field LIMIT 1", &[], |row| row.get::<_, i64>(0))?.is_empty()
+        {
+            return Err(AuditError::Usage(format!(
+                "nothing was disclosed yet, so {option} finds nothing: ask the operator for `chanceryd log disclose`, and name its output with --details"
+            )));
+        }
+        Ok(())
+    }
+
     /// The ids of the keys that are meant by an id, its beginning, or a name.
     fn keys(&self, index: &Index, key: &str) -> Result<Vec<Vec<u8>>, AuditError> {
         let read = |row: &rusqlite::Row<'_>| row.get(0);
