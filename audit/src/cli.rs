@@ -26,7 +26,7 @@ use std::path::PathBuf;
 #[command(
     name = "chancery-audit",
     version,
-    after_help = "Example:\n  chancery-audit verify https://log.example.org/requests --vkey-file log.vkey --state seen.checkpoint\n  chancery-audit show /srv/log 10..20 --vkey-file log.vkey\n\nExit codes: 0 done, 1 failed, 2 usage, 3 the files cannot be reached, 4 the log misbehaved."
+    after_help = "Example:\n  chancery-audit verify https://log.example.org/requests --vkey-file log.vkey \\\n      --state seen.checkpoint\n  chancery-audit show /srv/log 10..20 --vkey-file log.vkey\n\nExit codes: 0 done, 1 failed, 2 usage, 3 the files cannot be reached, 4 the log misbehaved."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -62,12 +62,12 @@ enum Command {
     },
     /// Find entries by key, digest, principal, subject, ref, time, decision; what is found is led back to the signed checkpoint.
     #[command(
-        after_help = "Example:\n  chancery-audit search /srv/log --vkey-file log.vkey --index log.db --kind deny --since 24h\n  chancery-audit search /srv/log --vkey-file log.vkey --index log.db --details all.jsonl --ref app/tool/x86_64/stable"
+        after_help = "Example:\n  chancery-audit search /srv/log --vkey-file log.vkey --index log.db --kind deny --since 24h\n  chancery-audit search /srv/log --vkey-file log.vkey --index log.db --details all.jsonl \\\n      --ref app/tool/x86_64/stable"
     )]
     Search(Search),
     /// Print every entry once, as it comes: one JSON object a line, to standard output, a file, journald or syslog.
     #[command(
-        after_help = "Example:\n  chancery-audit follow https://log.example.org/requests --vkey-file log.vkey --state siem.checkpoint --to syslog:siem.example.org:514\n\nThe key host does not notice who follows: a reader that hangs delays no signature."
+        after_help = "Example:\n  chancery-audit follow https://log.example.org/requests --vkey-file log.vkey \\\n      --state siem.checkpoint --to syslog:siem.example.org:514\n\nThe key host does not notice who follows: a reader that hangs delays no signature."
     )]
     Follow(Follow),
     /// Make the receipt of a past entry again.
@@ -75,22 +75,22 @@ enum Command {
     Prove(Prove),
     /// Compare published signatures with the entries, both ways.
     #[command(
-        after_help = "Example:\n  for f in *.tar.gz; do chancery verify sshsig $f --public-key release.pub --json; done > published.jsonl\n  chancery-audit reconcile /srv/log --vkey-file log.vkey --published published.jsonl --construction sshsig"
+        after_help = "Example:\n  for f in *.tar.gz; do chancery verify sshsig $f --public-key release.pub --json; done \\\n      > published.jsonl\n  chancery-audit reconcile /srv/log --vkey-file log.vkey --published published.jsonl \\\n      --construction sshsig"
     )]
     Reconcile(Reconcile),
     /// Sum up a period: signatures and refusals by key, principal and subject, policy changes, starts and stops.
     #[command(
-        after_help = "Example:\n  chancery-audit report /srv/log --vkey-file log.vkey --index log.db --details all.jsonl --since 2026-11-01 --until 2026-12-01\n  chancery-audit report /srv/log --vkey-file log.vkey --format html --out november.html"
+        after_help = "Example:\n  chancery-audit report /srv/log --vkey-file log.vkey --index log.db --details all.jsonl \\\n      --since 2026-11-01 --until 2026-12-01\n  chancery-audit report /srv/log --vkey-file log.vkey --format html --out november.html"
     )]
     Report(Report),
     /// Look for what is off, and say so: one finding a line of JSON.
     #[command(
-        after_help = "Example:\n  chancery-audit monitor /srv/log --vkey-file log.vkey --rules rules.toml --state monitor.json --once\n\nExit codes with --once: 0 nothing found, 1 something found, 3 the files cannot be reached, 4 the log misbehaved."
+        after_help = "Example:\n  chancery-audit monitor /srv/log --vkey-file log.vkey --rules rules.toml --state monitor.json \\\n      --once\n\nExit codes with --once: 0 nothing found, 1 something found, 3 the files cannot be reached, 4 the log misbehaved."
     )]
     Monitor(Monitor),
     /// Serve the record as pages for browsers, read-only: on this machine, or to holders of a client certificate.
     #[command(
-        after_help = "Example:\n  chancery-audit serve /srv/log --vkey-file log.vkey --index log.db --details all.jsonl --listen 127.0.0.1:8080\n\nPrints `chancery-audit console ready on URL` once pages are served. SIGTERM ends it."
+        after_help = "Example:\n  chancery-audit serve /srv/log --vkey-file log.vkey --index log.db --details all.jsonl \\\n      --listen 127.0.0.1:8080\n\nPrints `chancery-audit console ready on URL` once pages are served. SIGTERM ends it."
     )]
     Serve(Serve),
     /// Check that a log goes on from one that was sealed (`chanceryd log rotate`): each names the other.
@@ -159,8 +159,10 @@ impl Cli {
             Command::Monitor(monitor) => monitor.run(say),
             Command::Witness(witness) => witness.run(say),
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut Self::command(), "chancery-audit", &mut std::io::stdout());
-                Ok(())
+                // Straight to a pipe that was closed, it would panic.
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Self::command(), "chancery-audit", &mut script);
+                say(&String::from_utf8_lossy(&script))
             }
             Command::Bound(bound) => bound.run(self.json, say),
             Command::Serve(serve) => serve.run(),

@@ -37,7 +37,7 @@ pub(crate) enum Witness {
     },
     /// Answer `add-checkpoint`.
     #[command(
-        after_help = "Example:\n  chancery-audit witness serve /var/lib/chancery-witness --log-vkey-file log.vkey --listen 127.0.0.1:8081\n\nPrints `chancery-audit witness ready on URL` once it answers. Key hosts reach it over a web server that speaks TLS, or with the TLS options."
+        after_help = "Example:\n  chancery-audit witness serve /var/lib/chancery-witness --log-vkey-file log.vkey \\\n      --listen 127.0.0.1:8081\n\nPrints `chancery-audit witness ready on URL` once it answers. Key hosts reach it over a web server that speaks TLS, or with the TLS options."
     )]
     Serve(ServeWitness),
 }

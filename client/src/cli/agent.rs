@@ -18,8 +18,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 const AFTER_HELP: &str =
-    "Programs find the agent by SSH_AUTH_SOCK. It offers the pinned keys that were made for `sshsig`, signs what `ssh-keygen -Y sign`
-and others frame as an SSH signature, in the namespaces that the policy grants, and refuses everything else: SSH logins above all.
+    "Programs find the agent by SSH_AUTH_SOCK. It offers the pinned keys that were made for `sshsig`, signs what `ssh-keygen -Y sign` \
+and others frame as an SSH signature, in the namespaces that the policy grants, and refuses everything else: SSH logins above all. \
 With a COMMAND it serves that command alone and ends with its exit code.
 
 Example:

@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str =
-    "Only names and SHA-256 digests travel; the key host compares the names with the grant, writes the statement (in-toto Statement
+    "Only names and SHA-256 digests travel; the key host compares the names with the grant, writes the statement (in-toto Statement \
 v1) and signs it in a DSSE envelope. The receipt is written beside the envelope, with .tlog-proof.
 
 Example:
-  chancery attest dist/tool-1.0.tar.gz --key attest --predicate-type https://example.org/release/v1 --field version=1.0 \\
+  chancery attest dist/tool-1.0.tar.gz --key attest \\
+      --predicate-type https://example.org/release/v1 --field version=1.0 \\
       --out dist/tool-1.0.intoto.json
   chancery verify attestation dist/tool-1.0.intoto.json dist/tool-1.0.tar.gz --key attest";
 

@@ -17,7 +17,7 @@ const ANSWER_MAX: u64 = (16 << 10) + 1;
 const ROUNDS: usize = 3;
 
 const AFTER_HELP: &str =
-    "For a key host that has no route to its witnesses. What is carried is public, and signed by the log on its way there and by the
+    "For a key host that has no route to its witnesses. What is carried is public, and signed by the log on its way there and by the \
 witness on its way back; who carries it can delay it and nothing else. In signer.toml the witness stands without a url.
 
 Example:

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "Example:
   chancery enroll-request web1 --out /etc/chancery
-  # take web1.csr to the key host, run the command that is printed, bring the profile back beside web1.key";
+  # take web1.csr to the key host, run what is printed, bring the profile back beside web1.key";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]

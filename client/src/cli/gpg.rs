@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str =
-    "Signs where gpg would (`--detach-sign`), with the pinned key that `-u` names by its fingerprint, the end of it, or its name, and
-hands everything else over to the real gpg (or the program in CHANCERY_GPG). Of files nothing but the state of their hash travels.
-Clear-signed messages and encryption are not made. The subject is CHANCERY_SUBJECT, `git config chancery.subject`, or the name of
+    "Signs where gpg would (`--detach-sign`), with the pinned key that `-u` names by its fingerprint, the end of it, or its name, and \
+hands everything else over to the real gpg (or the program in CHANCERY_GPG). Of files nothing but the state of their hash travels. \
+Clear-signed messages and encryption are not made. The subject is CHANCERY_SUBJECT, `git config chancery.subject`, or the name of \
 the directory.
 
 Example:

@@ -14,16 +14,18 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const SUMMARY_HELP: &str = "Signs REPO/summary as it lies there and puts the signatures into REPO/summary.sig in one step, beside those of
+const SUMMARY_HELP: &str =
+    "Signs REPO/summary as it lies there and puts the signatures into REPO/summary.sig in one step, beside those of \
 others. Make the summary first, and let nobody else write to the repository meanwhile.
 
 Example:
   ostree --repo=/srv/repo summary -u
   chancery ostree sign-summary /srv/repo --key ostree --subject prod
-  chancery ostree sign-summary /srv/repo --key ostree,ostree-pgp --type ed25519,openpgp --subject prod";
+  chancery ostree sign-summary /srv/repo --key ostree,ostree-pgp --type ed25519,openpgp \\
+      --subject prod";
 
-const INDEX_HELP: &str = "Signs REPO/summary.idx, which Flatpak's clients read before the summary, and puts the signatures into
-REPO/summaries/DIGEST.idx.sig and REPO/summary.idx.sig. The index names its parts by digest, so the key host does not see their refs:
+const INDEX_HELP: &str = "Signs REPO/summary.idx, which Flatpak's clients read before the summary, and puts the signatures into \
+REPO/summaries/DIGEST.idx.sig and REPO/summary.idx.sig. The index names its parts by digest, so the key host does not see their refs: \
 what protects those is that clients verify the commits.
 
 Example:
@@ -34,7 +36,8 @@ Example:
 const COMMIT_HELP: &str = "Signs the commit object and puts the signature into its .commitmeta in one step, beside those of others.
 
 Example:
-  chancery ostree sign-commit /srv/repo app/org.example.Tool/x86_64/stable --key ostree --subject prod";
+  chancery ostree sign-commit /srv/repo app/org.example.Tool/x86_64/stable --key ostree \\
+      --subject prod";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ostree {

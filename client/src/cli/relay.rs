@@ -13,13 +13,14 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 const AFTER_HELP: &str =
-    "Key hosts dial the relay (`chanceryd serve --dial RELAY:7443`) and need no port of their own; clients have the relay as
-their endpoint, and the key host's name as server_name. TLS goes from client to key host: the relay cannot read it.
-Prints `chancery relay ready: signer=ADDRESS client=ADDRESS …` once it listens, with metrics=ADDRESS at the end where it has one.
+    "Key hosts dial the relay (`chanceryd serve --dial RELAY:7443`) and need no port of their own; clients have the relay as \
+their endpoint, and the key host's name as server_name. TLS goes from client to key host: the relay cannot read it. \
+Prints `chancery relay ready: signer=ADDRESS client=ADDRESS …` once it listens, with metrics=ADDRESS at the end where it has one. \
 SIGTERM stops it.
 
 Example:
-  chancery enroll-request relay1        # then, on the key host: chanceryd enroll relay1 --role relay --csr relay1.csr
+  chancery enroll-request relay1
+  # then, on the key host: chanceryd enroll relay1 --role relay --csr relay1.csr
   chancery relay --profile relay1.toml --listen-signer 0.0.0.0:7443 --listen 127.0.0.1:7444";
 
 #[derive(Debug, Args)]

@@ -15,8 +15,8 @@ const NAMESPACE: &str = "chancery-self-test";
 const SUBJECT: &str = "self-test";
 
 const AFTER_HELP: &str =
-    "A whole request on the whole way: decided, recorded, signed, and checked here with its receipt. It is an SSH signature of the
-present time in the namespace chancery-self-test, so the key must be made for sshsig, and a grant like this one lets a monitor
+    "A whole request on the whole way: decided, recorded, signed, and checked here with its receipt. It is an SSH signature of the \
+present time in the namespace chancery-self-test, so the key must be made for sshsig, and a grant like this one lets a monitor \
 have it and nothing else:
 
   [[grant]]

@@ -12,13 +12,15 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const AFTER_HELP: &str = "The signature of FILE is written to FILE.sig, FILE.asc (openpgp) or FILE.minisig (minisign), and its receipt, the
-proof that the request was recorded first, beside it with .tlog-proof. Nothing is written before both are checked. Of files
+const AFTER_HELP: &str =
+    "The signature of FILE is written to FILE.sig, FILE.asc (openpgp) or FILE.minisig (minisign), and its receipt, the \
+proof that the request was recorded first, beside it with .tlog-proof. Nothing is written before both are checked. Of files \
 that are signed as sshsig, openpgp or minisign nothing but a digest travels; with the others, FILE itself.
 
 Example:
   chancery sign dist/tool-1.0.tar.gz --key release --as sshsig --namespace file
-  ssh-keygen -Y verify -f allowed_signers -I release -n file -s dist/tool-1.0.tar.gz.sig < dist/tool-1.0.tar.gz
+  ssh-keygen -Y verify -f allowed_signers -I release -n file -s dist/tool-1.0.tar.gz.sig \\
+      < dist/tool-1.0.tar.gz
   chancery sign dist/tool-1.0.tar.gz --key release-pgp --as openpgp
   gpg --verify dist/tool-1.0.tar.gz.asc dist/tool-1.0.tar.gz
   chancery sign dist/SHA256SUMS --key sums --as checksums";

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str =
-    "Signs where ssh-keygen would (`-Y sign -n NAMESPACE -f PUBLICKEY [FILE…]`), with the pinned key that has this public key, and hands
-everything else over to the real ssh-keygen (or the program in CHANCERY_SSH_KEYGEN). Tags and commits of git are signed as such
+    "Signs where ssh-keygen would (`-Y sign -n NAMESPACE -f PUBLICKEY [FILE…]`), with the pinned key that has this public key, and hands \
+everything else over to the real ssh-keygen (or the program in CHANCERY_SSH_KEYGEN). Tags and commits of git are signed as such \
 when the key was made for them. The subject is CHANCERY_SUBJECT, `git config chancery.subject`, or the name of the directory.
 
 Example:

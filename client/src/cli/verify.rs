@@ -33,7 +33,8 @@ const SUMMARY_HELP: &str = "Example:
 const COMMIT_HELP: &str = "Example:
   chancery verify ostree-commit /srv/repo app/org.example.Tool/x86_64/stable --key ostree";
 const RECEIPT_HELP: &str = "Example:
-  chancery verify receipt tool-1.0.tar.gz.sig.tlog-proof --log-vkey signer.example/requests+eca62d7a+AQOh…";
+  chancery verify receipt tool-1.0.tar.gz.sig.tlog-proof \\
+      --log-vkey signer.example/requests+eca62d7a+AQOh…";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verify {

@@ -59,7 +59,7 @@ enum Command {
     },
     /// Serve: start the keeper and answer clients.
     #[command(
-        after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass\n  chanceryd serve --dir /etc/chancery --dial relay.example.org:7443      # without `listen` in signer.toml no port is open\n\nPrints `chanceryd ready on ADDRESS`, or `chanceryd ready through RELAY`, once requests are taken. SIGTERM drains."
+        after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass\n  # without `listen` in signer.toml no port is open\n  chanceryd serve --dir /etc/chancery --dial relay.example.org:7443\n\nPrints `chanceryd ready on ADDRESS`, or `chanceryd ready through RELAY`, once requests are taken. SIGTERM drains."
     )]
     Serve(Serve),
     /// Make and list keys (a command of chancery-keeper).
@@ -139,7 +139,7 @@ struct Enroll {
 enum Offline {
     /// Decide, record and sign what a file asks for; the answer goes into another file. The key host must not be serving.
     #[command(
-        after_help = "Example:\n  chancery request export summary.request -- ostree sign-summary /srv/repo --key ostree --subject prod\n  chanceryd request answer summary.request --dir /etc/chancery\n  chancery request import summary.request summary.request.answer"
+        after_help = "Example:\n  chancery request export summary.request -- ostree sign-summary /srv/repo --key ostree \\\n      --subject prod\n  chanceryd request answer summary.request --dir /etc/chancery\n  chancery request import summary.request summary.request.answer"
     )]
     Answer {
         /// The file that `chancery request export` wrote.
@@ -289,8 +289,10 @@ impl Cli {
                 answered(self.json, &made)
             }
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut Self::command(), "chanceryd", &mut std::io::stdout());
-                Ok(())
+                // Straight to a pipe that was closed, it would panic.
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Self::command(), "chanceryd", &mut script);
+                say(&String::from_utf8_lossy(&script))
             }
             Command::Revoke(r) => revoke(&self.dir, self.json, r),
             Command::Serve(Serve { dial, keeper_socket, locked, unlock }) => {

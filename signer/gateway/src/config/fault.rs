@@ -11,8 +11,14 @@ pub(super) fn report(path: &Path, text: &str, error: &toml::de::Error) -> Config
     ConfigError::Content { path: path.to_owned(), line, column, what: meant(error.message()) }
 }
 
+/// What the standard library says of an address is no help.
+const NO_ADDRESS: &str = "invalid socket address syntax";
+
 /// Serde lists all keys that a table may have; the one that was probably meant is more use.
 fn meant(message: &str) -> String {
+    if message == NO_ADDRESS {
+        return "write an address and a port, such as \"0.0.0.0:7443\"".to_owned();
+    }
     let mut quoted = message.split('`').skip(1).step_by(2);
     let Some(unknown) = quoted.next().filter(|_| message.starts_with("unknown field")) else { return message.to_owned() };
     let known: Vec<&str> = quoted.collect();

@@ -64,7 +64,7 @@ fn each_mistake_is_reported_with_its_line_and_what_was_meant() {
         ("https://signer", "http://signer", ":3:13: write at least one endpoint"),
         ("\"example.org\"", "\"Example.org\"", ":4:16: write a lower-case DNS name"),
         ("\"example.org\"", "\"example.org/x\"", ":4:16: write a lower-case DNS name"),
-        ("\"127.0.0.1:7443\"", "\"localhost\"", ":2:10: invalid socket address"),
+        ("\"127.0.0.1:7443\"", "\"localhost\"", ":2:10: write an address and a port"),
         ("[keeper]", "[keeper", ":14:8: "),
     ];
     for (good, bad, expected) in cases {

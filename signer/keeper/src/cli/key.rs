@@ -31,7 +31,7 @@ pub(super) enum Key {
     Export(Export),
     /// Take in a key that was made elsewhere.
     #[command(
-        after_help = "Example:\n  chanceryd key import old-release --for ostree-summary,ostree-commit --from /dev/shm/secret\n  gpg --export-secret-subkeys 0123…CDEF! > /dev/shm/secret && gpg --export 0123…CDEF > release.pgp\n  chanceryd key import release-pgp --for openpgp-detached --from /dev/shm/secret --certificate release.pgp\n\nReads 32 bytes in hexadecimal or base64, an OSTree secret key, PKCS#8 in PEM, an OpenSSH private key, or what gpg exports, from a file that nobody else can read and that no passphrase protects. Of an OpenPGP key with subkeys the signing subkey is taken; its primary key stays where it is."
+        after_help = "Example:\n  chanceryd key import old-release --for ostree-summary,ostree-commit --from /dev/shm/secret\n  gpg --export-secret-subkeys 0123…CDEF! > /dev/shm/secret && gpg --export 0123…CDEF > release.pgp\n  chanceryd key import release-pgp --for openpgp-detached --from /dev/shm/secret \\\n      --certificate release.pgp\n\nReads 32 bytes in hexadecimal or base64, an OSTree secret key, PKCS#8 in PEM, an OpenSSH private key, or what gpg exports, from a file that nobody else can read and that no passphrase protects. Of an OpenPGP key with subkeys the signing subkey is taken; its primary key stays where it is."
     )]
     Import(Import),
     /// Make the OpenPGP certificate of a key, or give it another end.

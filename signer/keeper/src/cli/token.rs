@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub(super) enum Token {
     /// Name a token, log in to it, and seal its PIN under the keyring's passphrase.
     #[command(
-        after_help = "Example:\n  chanceryd token add hsm --module /usr/lib/softhsm/libsofthsm2.so --label releases --read /etc/softhsm --write /var/lib/softhsm/tokens\n  chanceryd key new release --for sshsig --token hsm\n\nThe module runs in a process of its own, which reads system libraries and what --read names, writes what --write names, and is on no network without --network. The key host uses the token after its next start."
+        after_help = "Example:\n  chanceryd token add hsm --module /usr/lib/softhsm/libsofthsm2.so --label releases \\\n      --read /etc/softhsm --write /var/lib/softhsm/tokens\n  chanceryd key new release --for sshsig --token hsm\n\nThe module runs in a process of its own, which reads system libraries and what --read names, writes what --write names, and is on no network without --network. The key host uses the token after its next start."
     )]
     Add(Add),
     /// List tokens; needs no passphrase.
