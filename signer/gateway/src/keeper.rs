@@ -68,6 +68,15 @@ pub fn program(named: Option<&Path>) -> PathBuf {
     named.map(Path::to_owned).or_else(beside).unwrap_or_else(|| PROGRAM.into())
 }
 
+/// Lets an interrupt end the keeper alone from now on: Ctrl-C on a terminal reaches both, and what was begun here has to be taken back.
+pub(crate) fn outlive_interrupts() {
+    // The handler outlives the runtime. Without one an interrupt ends us in the middle, which is no reason not to begin.
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() {
+        let _inside = runtime.enter();
+        drop(signal(SignalKind::interrupt()));
+    }
+}
+
 /// How a keeper ended; of one that another service runs only its silence is seen.
 #[derive(Debug, Clone, Copy)]
 pub struct Ended(Option<ExitStatus>);

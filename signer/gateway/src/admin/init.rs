@@ -70,6 +70,7 @@ pub fn init(dir: &Path, host: &NewHost, program: &Path, unlock: &Unlock) -> Resu
     }
     new.create(dir.join("policy.toml"), include_bytes!("policy.toml"), 0o600)?;
     new.create(dir.join(FILE), configuration(host, first, trust_domain).as_bytes(), 0o600)?;
+    keeper::outlive_interrupts();
     let made = keyring(dir, program, unlock).map(|log_vkey| Made { dir: dir.to_owned(), trust_domain: trust_domain.to_owned(), log_vkey });
     if made.is_ok() {
         new.keep();

@@ -84,6 +84,21 @@ fn init_that_fails_leaves_nothing_in_the_way_of_another_try() {
 }
 
 #[test]
+fn init_that_is_interrupted_while_it_asks_for_the_passphrase_leaves_nothing() {
+    let place = Place::new(Run::Play);
+    let keeper = place.path().join("keeper.sh");
+    let good = place.read("keeper.sh");
+    // Ctrl-C on a terminal reaches both.
+    write(&keeper, "#!/bin/sh\nkill -INT $PPID\nkill -INT $$\n");
+    let host = place.host();
+    let done = place.chanceryd(&["init", host.to_str().unwrap()]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(!host.exists());
+    write(&keeper, &good);
+    assert_eq!(place.chanceryd(&["init", host.to_str().unwrap()]).code, Some(0));
+}
+
+#[test]
 fn names_that_would_break_a_file_are_refused() {
     let place = Place::new(Run::Play);
     let host = place.host();
