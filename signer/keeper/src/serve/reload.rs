@@ -42,8 +42,13 @@ impl Reload {
         let ending = || refused("the keeper is ending".to_owned());
         let line = self.line.upgrade().ok_or_else(ending)?;
         line.with_recorder(|recorder| recorder.policy_changed(digest, (self.now_ms)())).map_err(refused)?;
+        let grants = policy.grants().len();
         self.judge.replace(policy);
-        tracing::info!(sha256 = hex(&digest), "another policy is in force");
+        tracing::info!(sha256 = hex(&digest), grants, "another policy is in force");
+        if grants == 0 {
+            // Most often a file that was cut off, or is being written.
+            tracing::warn!(file = %file.display(), "the policy has no grants, so every request is denied");
+        }
         Ok(Answer::Reloaded { policy: digest, changed: true })
     }
 }
