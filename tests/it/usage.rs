@@ -29,7 +29,10 @@ fn a_search_that_could_find_nothing_whatever_the_log_holds_says_so() {
     }
     let _ = search(&["--digest", "0123abcd"]).failed(2, "is not a whole digest");
     assert_eq!(search(&["--digest", &"0".repeat(64)]).ok().stdout.lines().last().map(|l| l.starts_with("0 of ")), Some(true));
-    let _ = search(&["--kind", "start"]).ok();
+    let _ = search(&["--kind", "signed"]).failed(2, "this one has");
+    for kind in ["start", "deny"] {
+        let _ = search(&["--kind", kind]).ok();
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{Index, Row};
 use crate::error::AuditError;
 use crate::time::Moment;
+use chancery_reqlog::Token;
 use clap::Args;
 use rusqlite::ToSql;
 
@@ -47,6 +48,10 @@ pub(crate) struct Filter {
     pub(crate) request: Option<String>,
 }
 
+/// What entries can be; those of later versions are known when the log has them.
+const KINDS: [Token; 9] =
+    [Token::SIGN, Token::DENY, Token::FAILED, Token::POLICY, Token::KEY, Token::RESTORE, Token::START, Token::STOP, Token::CLOCK];
+
 /// A condition under way: SQL, and the values in it.
 #[derive(Default)]
 struct Condition {
@@ -75,6 +80,13 @@ impl Filter {
             && unhex(digest).is_some_and(|bytes| ![20, 32, 48, 64].contains(&bytes.len()))
         {
             return Err(AuditError::Usage(format!("{digest:?} is not a whole digest: SHA-256 has 64 digits in hex")));
+        }
+        if let Some(kind) = &self.kind {
+            let has: Vec<String> = index.query("SELECT DISTINCT kind FROM entry ORDER BY kind", &[], |row| row.get(0))?;
+            if !has.contains(kind) && !KINDS.iter().any(|known| known.as_str() == kind) {
+                let has = has.join(", ");
+                return Err(AuditError::Usage(format!("no log has entries of the kind {kind:?}; this one has {has}")));
+            }
         }
         let private = [("--principal", &self.principal), ("--subject", &self.subject), ("--ref", &self.reference)];
         let asked = private.iter().find(|(_, value)| value.is_some());

@@ -20,7 +20,7 @@ pub enum RedactError {
         dir: PathBuf,
     },
     /// There is no such entry, or its segment is damaged: run `log fsck`.
-    #[error("entry {index} is not to be found in {}; run `log fsck`", segment.display())]
+    #[error("{} has no entry {index}: the log ends before it; if it should be there, run `log fsck`", segment.display())]
     Entry {
         /// The index that was asked for.
         index: u64,
