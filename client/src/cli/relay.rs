@@ -4,9 +4,9 @@ use super::error::CliError;
 use super::output::Output;
 use super::{Global, seconds, session};
 use chancery::{Error, Front, Profile, Relay, RelayOptions};
+use chancery_journal::{Format, Journal, Level, Wanted};
 use clap::Args;
 use serde_json::json;
-use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,11 +52,20 @@ pub(super) struct Arguments {
     /// Clients that may be connected or waiting
     #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
     clients: u16,
+    /// How much is said on standard error: off, error, warn, info, debug or trace, also for parts of the program
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = Level::parse)]
+    log: Level,
+    /// In which form: text, or json with one object on each line
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = log_format)]
+    log_format: Format,
+}
+
+fn log_format(text: &str) -> Result<Format, &'static str> {
+    Format::named(text).ok_or("write text or json")
 }
 
 pub(super) fn run(global: &Global, arguments: Arguments, output: Output) -> Result<(), CliError> {
-    let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_ansi(colours).with_writer(io::stderr).init();
+    let _ = Journal::start(&Wanted { level: arguments.log, format: arguments.log_format });
     let mut identities = vec![session::profile(global)?];
     for path in &arguments.also {
         identities.push(Profile::load(path).map_err(Error::from)?);

@@ -8,14 +8,13 @@ mod front;
 mod metrics;
 mod park;
 mod pool;
-mod quiet;
 mod tls;
 
 use crate::profile::{KeyFileError, Profile};
 use chancery_exporter::Exporter;
+use chancery_journal::Quiet;
 use metrics::Metrics;
 use pool::Pool;
-use quiet::Quiet;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;

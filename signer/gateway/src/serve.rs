@@ -171,7 +171,9 @@ async fn attend(files: Files<'_>, opened: Opened) -> Result<(), ServeError> {
     let doors = Doors { listener, relays: relays(config, &trust)? };
     let traces = config.traces.map(Traces::start).transpose()?.unwrap_or_default();
     let metrics = Arc::new(Metrics::new(&ready).traced(traces.clone()));
-    let server = Server::start(doors, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell).await;
+    let server = Server::start(doors, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell)
+        .await
+        .map_err(ServeError::Process)?;
     let scraped = Scraped { metrics: Arc::clone(&metrics), trust: Arc::clone(&trust), link: link.clone() };
     let _exporting = exporter.map(|exporter| exporter.start(move || scraped.clone().text())).transpose().map_err(ServeError::Process)?;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
@@ -210,7 +212,7 @@ async fn greeted(
         Err(error) => return Ok(Err(error)),
     };
     let locked = match place.listener()? {
-        Some(listener) => Some(Locked::start(listener, Arc::clone(trust), &config.limits).await),
+        Some(listener) => Some(Locked::start(listener, Arc::clone(trust), &config.limits).await.map_err(ServeError::Process)?),
         None => None,
     };
     announce("locked", &place.words(config), notifier, "waiting for `chanceryd key unlock`").map_err(ServeError::Process)?;
