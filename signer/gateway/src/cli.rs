@@ -74,10 +74,10 @@ enum Command {
     /// Check, export, disclose and redact the request log, and show its key (a command of chancery-keeper).
     #[command(disable_help_flag = true)]
     Log(Handed),
-    /// Seal keys, policy, configuration and the log into one file (a command of chancery-keeper).
+    /// Seal keys, policy, configuration and the log into one file (a command of chancery-backup).
     #[command(disable_help_flag = true)]
     Backup(Handed),
-    /// Make a key host out of a backup (a command of chancery-keeper).
+    /// Make a key host out of a backup (a command of chancery-backup).
     #[command(disable_help_flag = true)]
     Restore(Handed),
 }
@@ -302,8 +302,8 @@ impl Cli {
             Command::Token(handed) => Err(hand_over(&program, "token", &self.dir, self.json, handed).into()),
             Command::Policy(handed) => Err(hand_over(&program, "policy", &self.dir, self.json, handed).into()),
             Command::Log(handed) => Err(hand_over(&program, "log", &self.dir, self.json, handed).into()),
-            Command::Backup(handed) => Err(hand_over(&program, "backup", &self.dir, self.json, handed).into()),
-            Command::Restore(handed) => Err(hand_over(&program, "restore", &self.dir, self.json, handed).into()),
+            Command::Backup(handed) => Err(hand_over(&keeper::backup_program(&program), "backup", &self.dir, self.json, handed).into()),
+            Command::Restore(handed) => Err(hand_over(&keeper::backup_program(&program), "restore", &self.dir, self.json, handed).into()),
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 const PROGRAM: &str = "chancery-keeper";
+const BACKUP: &str = "chancery-backup";
 
 /// Why the keeper could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,12 @@ pub enum KeeperError {
 pub fn program(named: Option<&Path>) -> PathBuf {
     let beside = || Some(std::env::current_exe().ok()?.parent()?.join(PROGRAM));
     named.map(Path::to_owned).or_else(beside).unwrap_or_else(|| PROGRAM.into())
+}
+
+/// Where the program for backups is: beside that of the keeper.
+#[must_use]
+pub fn backup_program(keeper: &Path) -> PathBuf {
+    keeper.with_file_name(BACKUP)
 }
 
 /// How a keeper ended; of one that another service runs only its silence is seen.
