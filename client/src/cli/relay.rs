@@ -4,6 +4,7 @@ use super::error::CliError;
 use super::output::Output;
 use super::{Global, seconds, session};
 use chancery::{Error, Front, Profile, Relay, RelayOptions};
+use chancery_exporter::MetricsAt;
 use chancery_journal::{Format, Journal, Level, Wanted};
 use clap::Args;
 use serde_json::json;
@@ -34,9 +35,9 @@ pub(super) struct Arguments {
     /// One more profile of role relay, for key hosts of another authority; may be given more than once
     #[arg(long, value_name = "FILE")]
     also: Vec<PathBuf>,
-    /// Where to have numbers for Prometheus, on this machine alone [default: none]
-    #[arg(long, value_name = "ADDRESS", value_parser = of_this_machine)]
-    metrics: Option<SocketAddr>,
+    /// Where to have numbers for Prometheus, on this machine alone, also as unix:/PATH [default: none]
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<MetricsAt>,
     /// How long a client waits for a key host
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds)]
     wait: Duration,
@@ -86,18 +87,13 @@ pub(super) fn run(global: &Global, arguments: Arguments, output: Output) -> Resu
         let clients: String = relay.client_side().iter().map(|address| format!(" client={address}")).collect();
         let metrics = relay.metrics_side().map(|address| format!(" metrics={address}")).unwrap_or_default();
         let text = format!("chancery relay ready: signer={}{clients}{metrics}\n", relay.signer_side());
-        let facts = json!({ "signer": relay.signer_side(), "clients": relay.client_side(), "metrics": relay.metrics_side() });
+        let facts = json!({ "signer": relay.signer_side(), "clients": relay.client_side(), "metrics": relay.metrics_side().map(ToString::to_string) });
         output.result(text, &facts)?;
         let told = async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         };
         relay.serve(told).await.map_err(CliError::Runtime)
     })
-}
-
-fn of_this_machine(text: &str) -> Result<SocketAddr, String> {
-    let address = text.parse().map_err(|_| "write ADDRESS:PORT, such as 127.0.0.1:9465".to_owned())?;
-    chancery_exporter::of_this_machine(address).map_err(str::to_owned)
 }
 
 fn ping_interval(text: &str) -> Result<Duration, String> {
