@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 profile=${1:-release}
 shift || true
 packages=("${@:-chanceryd}")
-[ $# -gt 0 ] || packages=(chanceryd chancery-keeper chancery chancery-audit)
+[ $# -gt 0 ] || packages=(chanceryd chancery-keeper chancery-backup chancery chancery-audit)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for copy in one two; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes the Debian packages: deploy/debian/build.sh OUTDIR
 #
-# chancery-keyhost (chanceryd, chancery-keeper, units), chancery (for publishers, with the relay's unit), chancery-audit. The programs are built
-# in release, unless CHANCERY_BIN names a directory that has them; CHANCERY_DEB_COMPRESSION=none is for who has to wait for it. Two runs over one
+# chancery-keyhost (chanceryd, chancery-keeper, chancery-backup, units), chancery (for publishers, with the relay's unit), chancery-audit. The
+# programs are built in release, unless CHANCERY_BIN names a directory that has them; CHANCERY_DEB_COMPRESSION=none is for who has to wait for it. Two runs over one
 # commit give the same bytes. Needs dpkg-deb, help2man and Python.
 set -euo pipefail
 out=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -14,7 +14,7 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)
 arch=$(dpkg --print-architecture)
 if [ -z "${CHANCERY_BIN:-}" ]; then
     echo "== building the programs"
-    cargo build --release --locked -p chanceryd -p chancery-keeper -p chancery -p chancery-audit
+    cargo build --release --locked -p chanceryd -p chancery-keeper -p chancery-backup -p chancery -p chancery-audit
     CHANCERY_BIN=${CARGO_TARGET_DIR:-target}/release
 fi
 stage=$(mktemp -d)
@@ -65,7 +65,7 @@ package() {
     dpkg-deb --root-owner-group -Z"${CHANCERY_DEB_COMPRESSION:-xz}" --build "$root" "$out/${name}_${version}_$arch.deb"
 }
 
-for program in chanceryd chancery-keeper; do put 755 "$CHANCERY_BIN/$program" "$stage/chancery-keyhost/usr/bin/$program"; done
+for program in chanceryd chancery-{keeper,backup}; do put 755 "$CHANCERY_BIN/$program" "$stage/chancery-keyhost/usr/bin/$program"; done
 put 755 "$CHANCERY_BIN/chancery" "$stage/chancery/usr/bin/chancery"
 for drop_in in chancery-ssh-keygen chancery-gpg; do ln -s chancery "$stage/chancery/usr/bin/$drop_in"; done
 put 755 "$CHANCERY_BIN/chancery-audit" "$stage/chancery-audit/usr/bin/chancery-audit"
@@ -94,6 +94,7 @@ done
 echo "== manual pages and completions"
 manual chancery-keyhost chanceryd
 manual chancery-keyhost chancery-keeper
+manual chancery-keyhost chancery-backup
 manual chancery chancery
 manual chancery-audit chancery-audit
 completions chancery-keyhost chanceryd

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 PROGRAMS = {
-    "chancery-keyhost": ["chanceryd", "chancery-keeper"],
+    "chancery-keyhost": ["chanceryd", "chancery-keeper", "chancery-backup"],
     "chancery": ["chancery"],
     "chancery-audit": ["chancery-audit"],
 }

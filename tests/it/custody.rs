@@ -148,11 +148,11 @@ fn the_age_of_others_opens_a_backup_and_refuses_it_after_one_flipped_bit() {
         bytes[at] ^= 1;
         fs::write(&changed, bytes).unwrap();
         assert_ne!(age(&identity, &changed, &host.temp().join("no.tar")).code, 0, "byte {at}");
-        let ours = run(host.chanceryd(&["restore"]).arg(&changed).arg("--identity").arg(&identity).arg("--dir").arg(&gone));
+        let ours = run(host.chanceryd_plain(&["restore"]).arg(&changed).arg("--identity").arg(&identity).arg("--dir").arg(&gone));
         assert_eq!(ours.code, 1, "byte {at}: {ours:?}");
         assert!(!gone.exists(), "byte {at}: half a key host was left");
     }
-    let ours = run(host.chanceryd(&["restore"]).arg(&sealed).arg("--identity").arg(&stranger).arg("--dir").arg(&gone));
+    let ours = run(host.chanceryd_plain(&["restore"]).arg(&sealed).arg("--identity").arg(&stranger).arg("--dir").arg(&gone));
     let _ = ours.failed(1, "another recipient");
 }
 
@@ -186,7 +186,7 @@ fn a_backup_that_others_made_leads_nowhere_else() {
         let names = ["backup.toml", "signer.toml", "policy.toml", "keys/keyring.toml", "keys/log.toml", "log/public/checkpoint", file];
         let _ = run(pack.args(names)).ok();
         let _ = run(tool("age").unwrap().arg("-r").arg(&recipient).arg("-o").arg(&forged_age).arg(&forged)).ok();
-        let ours = run(host.chanceryd(&["restore"]).arg(&forged_age).arg("--identity").arg(&identity).arg("--dir").arg(&gone));
+        let ours = run(host.chanceryd_plain(&["restore"]).arg(&forged_age).arg("--identity").arg(&identity).arg("--dir").arg(&gone));
         let _ = ours.failed(1, says);
         assert!(!gone.exists() && !host.temp().join("evil").exists());
     }
@@ -203,7 +203,7 @@ fn three_of_five_people_restore_a_key_host() {
     assert!(made.contains("share-5.txt"), "{made}");
     let share = |n: u32| shares.join(format!("share-{n}.txt"));
     let restore = |numbers: &[u32]| {
-        let mut command = host.chanceryd(&["restore"]);
+        let mut command = host.chanceryd_plain(&["restore"]);
         for n in numbers {
             command.arg("--share").arg(share(*n));
         }

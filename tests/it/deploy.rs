@@ -52,7 +52,7 @@ fn units_name_what_there_is() {
     let temp = TempDir::new().unwrap();
     for unit in files("systemd") {
         let mut text = fs::read_to_string(&unit).unwrap();
-        for ours in ["chanceryd", "chancery-keeper", "chancery-audit", "chancery"] {
+        for ours in ["chanceryd", "chancery-keeper", "chancery-backup", "chancery-audit", "chancery"] {
             let there = format!("={} ", program(ours).display());
             text = text.replace(&format!("=/usr/bin/{ours} "), &there);
         }

@@ -268,7 +268,7 @@ impl Room {
         let bin = dir.path().join("bin");
         fs::create_dir_all(dir.path().join("work")).unwrap();
         fs::create_dir(&bin).unwrap();
-        for name in ["chanceryd", "chancery-keeper", "chancery", "chancery-audit"] {
+        for name in ["chanceryd", "chancery-keeper", "chancery-backup", "chancery", "chancery-audit"] {
             symlink(program(name), bin.join(name)).unwrap();
         }
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());

@@ -66,6 +66,7 @@ fn tree(of: &str) -> BTreeSet<String> {
 fn the_keeper_links_no_network_code_and_the_auditor_no_key_host_code() {
     let network = ["tonic", "opentelemetry", "hyper", "h2", "rustls", "ring", "tokio", "mio", "prost", "ureq", "socket2", "openssl-sys"];
     assert_absent("chancery-keeper", &network);
+    assert_absent("chancery-keeper", &["age", "tar"]);
     let sealing = ["argon2", "chacha20poly1305"];
     assert_absent("chancery-audit", &["tonic", "h2", "prost", "chancery-keeper", "chancery-channel", "chancery-proto"]);
     assert_absent("chanceryd", &["chancery-keeper", "chancery-reqlog", "chancery-tlog"]);

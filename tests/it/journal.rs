@@ -5,7 +5,11 @@ use chancery_proto::v1::SignBatchRequest;
 use chancery_proto::v1::sign_batch_response::Outcome;
 use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use chancery_tests::{KeyHost, PASSPHRASE, Setup};
+use rustix::process::Signal;
 use serde_json::Value;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
@@ -80,4 +84,29 @@ fn neither_content_nor_passphrase_is_said_however_much_is() {
     for secret in ["willows", &hex(&content[..8]), as_numbers.trim_matches(['[', ']']), PASSPHRASE] {
         assert!(!said.contains(secret), "{secret} is said");
     }
+}
+
+#[test]
+fn what_strangers_repeat_is_counted_and_told_once_and_their_handshakes_give_way() {
+    const STRANGERS: usize = 50;
+    let mut host = Setup::new().key("tarballs", "sshsig").start();
+    for _ in 0..STRANGERS {
+        let mut stranger = TcpStream::connect(host.address()).unwrap();
+        stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        // Until the host closes: then it was counted.
+        let _ = stranger.read_to_end(&mut Vec::new());
+    }
+    let tasks = fs::read_dir(format!("/proc/{}/task", host.gateway_pid())).unwrap();
+    let stats: Vec<String> = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("stat")).unwrap()).collect();
+    // proc(5): the priority is the 19th field, the 17th behind the name.
+    let nice = |stat: &String| stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().to_owned();
+    let (door, others): (Vec<_>, Vec<_>) = stats.iter().partition(|stat| stat.contains("(handshakes)"));
+    assert_eq!(door.iter().map(|stat| nice(stat)).collect::<Vec<_>>(), ["10"], "{stats:?}");
+    assert!(others.len() > 1 && others.iter().all(|stat| nice(stat) == "0"), "{stats:?}");
+    KeyHost::signal(host.gateway_pid(), Signal::TERM);
+    let _ = host.wait_said(0, "more=");
+    let said = host.all_said();
+    assert_eq!(host.wait(), Some(0));
+    let told: Vec<&String> = said.iter().filter(|line| line.contains("handshake")).collect();
+    assert!(matches!(told[..], [first, rest] if first.contains("a handshake failed") && rest.contains("more=49")), "{told:?}");
 }

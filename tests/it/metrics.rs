@@ -7,6 +7,8 @@ use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,7 @@ fn setup() -> Setup {
 
 fn address(host: &KeyHost) -> String {
     let line = host.wait_said(0, "metrics are at");
-    line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+    line.split("at=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
 }
 
 /// All samples, as the other project's reader understands them; ours, where that is skipped.
@@ -110,6 +112,37 @@ fn numbers_are_for_this_machine_alone() {
     let mut host = setup().config("127.0.0.1:0\"\n\n[keeper]", "0.0.0.0:9464\"\n\n[keeper]").make();
     let said = host.try_serve().unwrap_err();
     assert!(said.contains("signer.toml:") && said.contains("an address of this machine alone"), "{said}");
+}
+
+#[test]
+fn numbers_come_over_a_socket_and_as_a_file_and_say_which_layers_hold() {
+    let mut host = setup().make();
+    let socket = host.temp().join("metrics.sock");
+    let config = host.read("signer.toml").replace("\"127.0.0.1:0\"\n\n[keeper]", &format!("\"unix:{}\"\n\n[keeper]", socket.display()));
+    host.write("signer.toml", &config);
+    let _ = run(&mut host.chanceryd_plain(&["metrics"])).failed(1, "nobody answers at unix:");
+    // What a gateway before this one left.
+    drop(UnixListener::bind(&socket).unwrap());
+    host.serve();
+    assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o660);
+    let file = host.temp().join("chancery.prom");
+    std::fs::write(&file, "old").unwrap();
+    let _ = run(host.chanceryd_plain(&["metrics"]).arg("--to").arg(&file)).ok();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let found = read(&host, Answer { status: 200, headers: String::new(), body: text.clone() });
+    assert_eq!(found["chancery_keeper_up"], 1.0, "{text}");
+    for process in ["gateway", "keeper"] {
+        let sealed = format!("chancery_cell_layer{{process=\"{process}\",layer=\"seccomp\"}} 1");
+        assert!(text.contains(&sealed), "{text}");
+    }
+    let printed = run(&mut host.chanceryd_plain(&["metrics"])).ok().stdout;
+    assert!(printed.starts_with("# HELP ") && printed.ends_with("# EOF\n"), "{printed}");
+    assert_eq!(host.stop(), Some(0));
+    std::fs::remove_file(&socket).unwrap();
+    std::fs::write(&socket, "somebody's").unwrap();
+    let said = host.try_serve().unwrap_err();
+    assert!(said.contains("for metrics; choose another place"), "{said}");
+    assert_eq!(std::fs::read_to_string(&socket).unwrap(), "somebody's");
 }
 
 /// Asks a relay until its numbers are such.

@@ -4,9 +4,10 @@ use super::error::CliError;
 use super::output::Output;
 use super::{Global, seconds, session};
 use chancery::{Error, Front, Profile, Relay, RelayOptions};
+use chancery_exporter::MetricsAt;
+use chancery_journal::{Format, Journal, Level, Wanted};
 use clap::Args;
 use serde_json::json;
-use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,9 +36,9 @@ pub(super) struct Arguments {
     /// One more profile of role relay, for key hosts of another authority; may be given more than once
     #[arg(long, value_name = "FILE")]
     also: Vec<PathBuf>,
-    /// Where to have numbers for Prometheus, on this machine alone [default: none]
-    #[arg(long, value_name = "ADDRESS", value_parser = of_this_machine)]
-    metrics: Option<SocketAddr>,
+    /// Where to have numbers for Prometheus, on this machine alone, also as unix:/PATH [default: none]
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<MetricsAt>,
     /// How long a client waits for a key host
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds)]
     wait: Duration,
@@ -53,11 +54,20 @@ pub(super) struct Arguments {
     /// Clients that may be connected or waiting
     #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
     clients: u16,
+    /// How much is said on standard error: off, error, warn, info, debug or trace, also for parts of the program
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = Level::parse)]
+    log: Level,
+    /// In which form: text, or json with one object on each line
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = log_format)]
+    log_format: Format,
+}
+
+fn log_format(text: &str) -> Result<Format, &'static str> {
+    Format::named(text).ok_or("write text or json")
 }
 
 pub(super) fn run(global: &Global, arguments: Arguments, output: Output) -> Result<(), CliError> {
-    let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_ansi(colours).with_writer(io::stderr).init();
+    let _ = Journal::start(&Wanted { level: arguments.log, format: arguments.log_format });
     let mut identities = vec![session::profile(global)?];
     for path in &arguments.also {
         identities.push(Profile::load(path).map_err(Error::from)?);
@@ -78,18 +88,13 @@ pub(super) fn run(global: &Global, arguments: Arguments, output: Output) -> Resu
         let clients: String = relay.client_side().iter().map(|address| format!(" client={address}")).collect();
         let metrics = relay.metrics_side().map(|address| format!(" metrics={address}")).unwrap_or_default();
         let text = format!("chancery relay ready: signer={}{clients}{metrics}\n", relay.signer_side());
-        let facts = json!({ "signer": relay.signer_side(), "clients": relay.client_side(), "metrics": relay.metrics_side() });
+        let facts = json!({ "signer": relay.signer_side(), "clients": relay.client_side(), "metrics": relay.metrics_side().map(ToString::to_string) });
         output.result(text, &facts)?;
         let told = async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         };
         relay.serve(told).await.map_err(CliError::Runtime)
     })
-}
-
-fn of_this_machine(text: &str) -> Result<SocketAddr, String> {
-    let address = text.parse().map_err(|_| "write ADDRESS:PORT, such as 127.0.0.1:9465".to_owned())?;
-    chancery_exporter::of_this_machine(address).map_err(str::to_owned)
 }
 
 fn ping_interval(text: &str) -> Result<Duration, String> {

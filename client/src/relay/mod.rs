@@ -8,14 +8,13 @@ mod front;
 mod metrics;
 mod park;
 mod pool;
-mod quiet;
 mod tls;
 
 use crate::profile::{KeyFileError, Profile};
-use chancery_exporter::Exporter;
+use chancery_exporter::{Exporter, MetricsAt};
+use chancery_journal::Quiet;
 use metrics::Metrics;
 use pool::Pool;
-use quiet::Quiet;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -60,7 +59,7 @@ pub struct RelayOptions {
     /// Where clients connect.
     pub fronts: Vec<Front>,
     /// Where numbers for Prometheus are to be had, on this machine alone; `None` for nowhere.
-    pub metrics: Option<SocketAddr>,
+    pub metrics: Option<MetricsAt>,
     /// How long a client waits for a key host.
     pub wait: Duration,
     /// How often a parked key host is asked whether it is there; 1 ms to 60 s.
@@ -114,6 +113,15 @@ pub enum RelayError {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The place for numbers is taken.
+    #[error("cannot listen on {place} for metrics; choose another --metrics, or stop what listens there")]
+    Metrics {
+        /// The place.
+        place: MetricsAt,
         /// Why.
         #[source]
         source: io::Error,
@@ -176,8 +184,11 @@ impl Relay {
             fronts.push((listener, front.key_host));
             client_side.push(address);
         }
-        let failed = |address| move |source| RelayError::Listen { address, source };
-        let exporter = options.metrics.map(|at| Exporter::bind(at).map_err(failed(at))).transpose()?;
+        let unheard = |place: &MetricsAt| {
+            let place = place.clone();
+            move |source| RelayError::Metrics { place, source }
+        };
+        let exporter = options.metrics.as_ref().map(|at| Exporter::bind(at).map_err(unheard(at))).transpose()?;
         let house = House {
             pool: Arc::new(Pool::new(options.parked)),
             metrics: Metrics::new(),
@@ -205,8 +216,8 @@ impl Relay {
 
     /// Where its numbers are to be had.
     #[must_use]
-    pub fn metrics_side(&self) -> Option<SocketAddr> {
-        self.exporter.as_ref().map(Exporter::address)
+    pub fn metrics_side(&self) -> Option<&MetricsAt> {
+        self.exporter.as_ref().map(Exporter::place)
     }
 
     /// Serves until `told` comes; then clients may go on for a few seconds.

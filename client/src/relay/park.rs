@@ -1,10 +1,10 @@
 //! The parked side: who may park, and whether they are still there.
 
 use super::pool::Place;
-use super::quiet::Quiet;
 use super::tls::{Door, DoorError};
 use super::{BACKOFF, HANDSHAKES, House, Outer, prepare};
 use chancery_dial::{FRAME_LEN, Frame, FrameError, Kind};
+use chancery_journal::Quiet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

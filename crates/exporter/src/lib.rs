@@ -1,8 +1,13 @@
-//! `GET /metrics` for this machine alone: what gateway and relay count, in the text format of OpenMetrics.
+//! `GET /metrics` for this machine alone, on an address or a unix socket: what gateway and relay count, in the text format of OpenMetrics.
 //!
 //! What is counted is each program's own affair.
 #![forbid(unsafe_code)]
 
+mod place;
+
+pub use place::MetricsAt;
+
+use crate::place::Listener;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -13,10 +18,10 @@ use prometheus_client::registry::Registry;
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -28,20 +33,11 @@ const CONNECTIONS: usize = 8;
 /// OpenMetrics 1.0, section "Text Format".
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Takes the address before anything else is started.
+/// Takes its place before anything else is started.
 #[derive(Debug)]
 pub struct Exporter {
-    listener: std::net::TcpListener,
-    address: SocketAddr,
-}
-
-/// An address that only this machine reaches.
-///
-/// # Errors
-/// What to write instead.
-pub fn of_this_machine(address: SocketAddr) -> Result<SocketAddr, &'static str> {
-    let advice = "write an address of this machine alone, such as \"127.0.0.1:9464\": metrics are not encrypted";
-    if address.ip().is_loopback() { Ok(address) } else { Err(advice) }
+    listener: Listener,
+    place: MetricsAt,
 }
 
 /// What these registries have, as one text.
@@ -60,19 +56,17 @@ impl Exporter {
     /// Listens.
     ///
     /// # Errors
-    /// The address is taken, or not of this machine.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        tracing::info!(%address, "metrics are at http://ADDRESS/metrics");
-        Ok(Self { listener, address })
+    /// The place is taken, or cannot be had.
+    pub fn bind(place: &MetricsAt) -> io::Result<Self> {
+        let (listener, place) = place.listen()?;
+        tracing::info!(at = %place, "metrics are at /metrics");
+        Ok(Self { listener, place })
     }
 
     /// Where it listens.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub const fn place(&self) -> &MetricsAt {
+        &self.place
     }
 
     /// Answers with what `text` gives, until what is returned is dropped.
@@ -84,7 +78,7 @@ impl Exporter {
         T: Fn() -> F + Clone + Send + Sync + 'static,
         F: Future<Output = String> + Send,
     {
-        let listener = TcpListener::from_std(self.listener)?;
+        let listener = Watched::new(self.listener)?;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -92,7 +86,7 @@ impl Exporter {
             while let Ok(place) = Arc::clone(&places).acquire_owned().await {
                 while connections.try_join_next().is_some() {}
                 match listener.accept().await {
-                    Ok((stream, _)) => {
+                    Ok(stream) => {
                         let text = text.clone();
                         drop(connections.spawn(async move {
                             answer(stream, &text).await;
@@ -108,7 +102,36 @@ impl Exporter {
     }
 }
 
-async fn answer<F: Future<Output = String>>(stream: TcpStream, text: &impl Fn() -> F) {
+/// A socket that the runtime watches.
+enum Watched {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Watched {
+    fn new(listener: Listener) -> io::Result<Self> {
+        match listener {
+            Listener::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
+            Listener::Unix(listener) => UnixListener::from_std(listener).map(Self::Unix),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
+        }
+    }
+}
+
+/// One who asks.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl Stream for TcpStream {}
+
+impl Stream for UnixStream {}
+
+async fn answer<F: Future<Output = String>>(stream: Box<dyn Stream>, text: &impl Fn() -> F) {
     let service = service_fn(|request| async move { Ok::<_, Infallible>(respond(&request, text).await) });
     let connection = http1::Builder::new()
         .keep_alive(false)
@@ -128,19 +151,4 @@ async fn respond<B, F: Future<Output = String>>(request: &Request<B>, text: &imp
     *response.status_mut() = status;
     let _ = response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_for_this_machine_alone() {
-        for good in ["127.0.0.1:9464", "127.1.2.3:0", "[::1]:9464"] {
-            assert!(of_this_machine(good.parse().unwrap()).is_ok(), "{good}");
-        }
-        for bad in ["0.0.0.0:9464", "[::]:9464", "192.0.2.1:9464", "[::ffff:127.0.0.1]:9464"] {
-            assert!(of_this_machine(bad.parse().unwrap()).is_err(), "{bad}");
-        }
-    }
 }

@@ -38,9 +38,12 @@ fn programs(plan: &Plan) -> Result<[BpfProgram; 2], seccompiler::BackendError> {
 
 fn add(rules: &mut Rules, call: Call) -> Result<(), seccompiler::BackendError> {
     let of_call = rules.entry(call.number).or_default();
-    if let Some(Check { argument, mask, value }) = call.check {
-        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(mask), value)?;
-        of_call.push(SeccompRule::new(vec![condition])?);
+    if !call.checks.is_empty() {
+        of_call.push(SeccompRule::new(call.checks.into_iter().map(condition).collect::<Result<_, _>>()?)?);
     }
     Ok(())
+}
+
+fn condition(Check { argument, mask, value }: Check) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(mask), value)
 }

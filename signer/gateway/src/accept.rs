@@ -3,26 +3,29 @@
 mod dialer;
 mod guests;
 mod line;
+mod lobby;
 mod pace;
 
-use crate::identity::{Peer, identify};
+use crate::identity::Peer;
 use crate::metrics::{Connected as Counted, Metrics};
 use crate::tls::Trust;
-use guests::{Callers, Guest, Guests};
+use guests::Guest;
 use line::Line;
+use lobby::Lobby;
 
 pub use dialer::Relays;
 pub use guests::Allowance;
 pub use pace::Rate;
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
@@ -66,39 +69,47 @@ pub struct Connection {
     _counted: Counted,
 }
 
-/// What each handshake needs.
-#[derive(Clone)]
-struct Door {
-    trust: Arc<Trust>,
-    timeout: Duration,
-    guests: Guests,
-    callers: Callers,
-    metrics: Arc<Metrics>,
-    ready: mpsc::Sender<io::Result<Connection>>,
+/// What comes in.
+pub struct Accepting {
+    /// Those who are known; nobody is let in any more when this is dropped.
+    pub connections: ReceiverStream<io::Result<Connection>>,
+    /// Ends once all is told of those who were not let in.
+    pub over: oneshot::Receiver<Infallible>,
 }
 
 /// Accepts until the receiving end is dropped.
-pub fn accept(doors: Doors, trust: Arc<Trust>, metrics: Arc<Metrics>, limits: AcceptLimits) -> ReceiverStream<io::Result<Connection>> {
+///
+/// # Errors
+/// There can be no thread for the handshakes.
+pub fn accept(doors: Doors, trust: Arc<Trust>, metrics: Arc<Metrics>, limits: AcceptLimits) -> io::Result<Accepting> {
     let (ready, connections) = mpsc::channel(READY);
-    let door = Door {
-        trust,
-        timeout: limits.handshake_timeout,
-        guests: Guests::new(limits.per_principal, limits.in_flight_per_principal, limits.rate_per_principal),
-        callers: Callers::new(limits.handshakes_per_address),
-        metrics,
-        ready,
-    };
+    let (end, over) = oneshot::channel();
     let places = Arc::new(Semaphore::new(limits.connections));
+    let door = Door { lobby: Lobby::open(trust, metrics, limits, ready.clone(), end)?, ready };
     if let Some(relays) = &doors.relays {
         dialer::start(relays, &door, &places);
     }
     if let Some(listener) = doors.listener {
-        tokio::spawn(keep_door(listener, door, places));
+        let (listener, home) = (listener.into_std()?, Handle::current());
+        door.lobby.spawn(keep_door(listener, door.clone(), places, home));
     }
-    ReceiverStream::new(connections)
+    Ok(Accepting { connections: ReceiverStream::new(connections), over })
 }
 
-async fn keep_door(listener: TcpListener, door: Door, places: Arc<Semaphore>) {
+/// What lets somebody in.
+#[derive(Clone)]
+struct Door {
+    lobby: Lobby,
+    /// Closed when nobody is let in any more.
+    ready: mpsc::Sender<io::Result<Connection>>,
+}
+
+/// Runs in the lobby, so that those who are turned away at once cost nobody else anything; the others belong to `home`.
+async fn keep_door(listener: std::net::TcpListener, door: Door, places: Arc<Semaphore>, home: Handle) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the port cannot be watched: nobody can connect, start again"),
+    };
     loop {
         // Waiting for a place before accepting leaves the rest in the kernel's queue, at no cost to us.
         let place = tokio::select! {
@@ -111,64 +122,20 @@ async fn keep_door(listener: TcpListener, door: Door, places: Arc<Semaphore>) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, address)) => drop(tokio::spawn(door.clone().greet(Line::Accepted(tcp), address.to_string(), place))),
+            Ok((tcp, address)) => {
+                let line = || {
+                    let tcp = tcp.into_std()?;
+                    let _home = home.enter();
+                    TcpStream::from_std(tcp).map(Line::Accepted)
+                };
+                door.lobby.enter(Some(address.ip()), line, address.to_string(), place);
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 // The system is out of file descriptors, and says nothing when it has some again.
                 drop(tokio::time::timeout(BACKOFF, door.ready.closed()).await);
             }
         }
-    }
-}
-
-impl Door {
-    async fn greet(self, line: Line, address: String, place: OwnedSemaphorePermit) {
-        // tonic sets this on sockets that it accepts itself only; without it a small call takes 40 ms.
-        if let Err(error) = line.socket().set_nodelay(true) {
-            tracing::debug!(%address, %error, "TCP_NODELAY could not be set");
-        }
-        // Before TLS costs anything. Whoever comes through a relay is counted there.
-        let caller = match line.address() {
-            Some(ip) => {
-                let Some(caller) = self.callers.enter(ip) else {
-                    self.metrics.turned_away("handshakes-per-address");
-                    return tracing::info!(%address, "closed: this address has handshakes_per_address handshakes under way");
-                };
-                Some(caller)
-            }
-            None => None,
-        };
-        let generation = self.trust.generation();
-        let acceptor = TlsAcceptor::from(self.trust.config());
-        let stream = match tokio::time::timeout(self.timeout, acceptor.accept(line)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                self.metrics.turned_away("handshake-failed");
-                return tracing::info!(%address, %error, "a handshake failed");
-            }
-            Err(_) => {
-                self.metrics.turned_away("handshake-timeout");
-                return tracing::info!(%address, "a handshake took too long");
-            }
-        };
-        drop(caller);
-        let chain: Vec<_> = stream.get_ref().1.peer_certificates().unwrap_or_default().iter().map(|c| c.clone().into_owned()).collect();
-        let identity = identify(chain.first().map_or(&[], |leaf| leaf));
-        let name = match &identity {
-            Ok(identity) => identity.principal.as_str(),
-            Err(error) => {
-                tracing::warn!(%address, %error, "connected, but names no principal");
-                ""
-            }
-        };
-        let Some(guest) = self.guests.enter(name) else {
-            self.metrics.turned_away("connections-per-principal");
-            return tracing::warn!(%address, principal = name, "closed: this principal has connections_per_principal connections already");
-        };
-        tracing::debug!(%address, principal = name, "connected");
-        let peer = Peer::on_trust(identity, guest.allowance(), address, self.trust, chain, generation);
-        // The receiver is gone when the gateway stops.
-        drop(self.ready.send(Ok(Connection { stream, peer, _place: place, _guest: guest, _counted: self.metrics.connected() })).await);
     }
 }
 
@@ -216,7 +183,6 @@ mod tests {
     use rustls::{ClientConfig, RootCertStore};
     use std::fs::File;
     use std::io::Write as _;
-    use tokio::net::TcpStream;
     use tokio_rustls::TlsConnector;
     use tokio_stream::StreamExt as _;
 
@@ -250,11 +216,11 @@ mod tests {
         };
         let ready =
             chancery_channel::Ready { log_vkey: String::new(), keys: Vec::new(), read_only: None, cell: chancery_channel::Cell::default() };
-        let mut connections =
-            accept(Doors { listener: Some(listener), relays: None }, Arc::new(trust), Arc::new(Metrics::new(&ready)), limits);
+        let mut accepting =
+            accept(Doors { listener: Some(listener), relays: None }, Arc::new(trust), Arc::new(Metrics::new(&ready)), limits).unwrap();
         let tcp = TcpStream::connect(address).await.unwrap();
         let connecting = TlsConnector::from(Arc::new(client)).connect(ServerName::try_from("localhost").unwrap(), tcp);
-        let (connected, accepted) = tokio::join!(connecting, connections.next());
+        let (connected, accepted) = tokio::join!(connecting, accepting.connections.next());
         connected.unwrap();
         assert!(accepted.unwrap().unwrap().stream.get_ref().0.socket().nodelay().unwrap());
     }

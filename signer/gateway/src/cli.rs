@@ -62,6 +62,15 @@ enum Command {
         after_help = "Example:\n  chanceryd serve --dir /etc/chancery --passphrase-file /root/chancery.pass\n  # without `listen` in signer.toml no port is open\n  chanceryd serve --dir /etc/chancery --dial relay.example.org:7443\n\nPrints `chanceryd ready on ADDRESS`, or `chanceryd ready through RELAY`, once requests are taken. SIGTERM drains."
     )]
     Serve(Serve),
+    /// Print the numbers for Prometheus of the serving key host, or write them into a file whole.
+    #[command(
+        after_help = "Example:\n  chanceryd metrics --dir /etc/chancery\n  chanceryd metrics --to /var/lib/prometheus/node-exporter/chancery.prom --dir /etc/chancery      # for the collector of text files, by a timer"
+    )]
+    Metrics {
+        /// The file, which is replaced whole; everybody may read it.
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
     /// Make and list keys (a command of chancery-keeper).
     #[command(disable_help_flag = true)]
     Key(Handed),
@@ -74,10 +83,10 @@ enum Command {
     /// Check, export, disclose and redact the request log, and show its key (a command of chancery-keeper).
     #[command(disable_help_flag = true)]
     Log(Handed),
-    /// Seal keys, policy, configuration and the log into one file (a command of chancery-keeper).
+    /// Seal keys, policy, configuration and the log into one file (a command of chancery-backup).
     #[command(disable_help_flag = true)]
     Backup(Handed),
-    /// Make a key host out of a backup (a command of chancery-keeper).
+    /// Make a key host out of a backup (a command of chancery-backup).
     #[command(disable_help_flag = true)]
     Restore(Handed),
 }
@@ -214,7 +223,7 @@ impl CliError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let code = match self {
-            Self::Admin(AdminError::Config(_) | AdminError::Name { .. } | AdminError::Exists { .. })
+            Self::Admin(AdminError::Config(_) | AdminError::NoNumbers { .. } | AdminError::Name { .. } | AdminError::Exists { .. })
             | Self::Answer(AnswerError::Config(_) | AnswerError::Tls(_))
             | Self::Serve(ServeError::Config(_) | ServeError::Tls(_) | ServeError::Cell(CellError::Missing { .. })) => return 2,
             Self::Answer(AnswerError::NotReady { status, .. })
@@ -300,12 +309,16 @@ impl Cli {
                 let keeper = keeper_socket.as_deref().map_or(KeeperAt::Program(&program), KeeperAt::Socket);
                 Ok(serve(&self.dir, keeper, &unlock, &dial)?)
             }
+            Command::Metrics { to } => match (admin::numbers(&self.dir)?, to) {
+                (text, None) => say(&text),
+                (text, Some(file)) => Ok(admin::write_numbers(&file, &text)?),
+            },
             Command::Key(handed) => Err(hand_over(&program, "key", &self.dir, self.json, handed).into()),
             Command::Token(handed) => Err(hand_over(&program, "token", &self.dir, self.json, handed).into()),
             Command::Policy(handed) => Err(hand_over(&program, "policy", &self.dir, self.json, handed).into()),
             Command::Log(handed) => Err(hand_over(&program, "log", &self.dir, self.json, handed).into()),
-            Command::Backup(handed) => Err(hand_over(&program, "backup", &self.dir, self.json, handed).into()),
-            Command::Restore(handed) => Err(hand_over(&program, "restore", &self.dir, self.json, handed).into()),
+            Command::Backup(handed) => Err(hand_over(&keeper::backup_program(&program), "backup", &self.dir, self.json, handed).into()),
+            Command::Restore(handed) => Err(hand_over(&keeper::backup_program(&program), "restore", &self.dir, self.json, handed).into()),
         }
     }
 }

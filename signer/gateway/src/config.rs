@@ -12,13 +12,14 @@ use crate::accept::Rate;
 use crate::tls::TlsFiles;
 use chancery_cell::Accepted;
 use chancery_channel::MAX_FRAME;
+use chancery_exporter::MetricsAt;
 use chancery_journal::{Format, Level, Wanted};
 use serde::{Deserialize, de};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use value::{collector, count, endpoints, loopback, rate, relays, size, time, trust_domain};
+use value::{collector, count, endpoints, place, rate, relays, size, time, trust_domain};
 
 pub use witness::{Witness, WitnessServer};
 
@@ -127,7 +128,7 @@ pub struct Gateway {
     pub witness: Option<Witness>,
     /// Where metrics are to be had on this machine, from the table `[metrics]`.
     #[serde(skip)]
-    pub metrics: Option<SocketAddr>,
+    pub metrics: Option<MetricsAt>,
     /// The collector on this machine that traces are sent to, from the table `[traces]`.
     #[serde(skip)]
     pub traces: Option<SocketAddr>,
@@ -143,8 +144,8 @@ pub struct Gateway {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MetricsTable {
-    #[serde(deserialize_with = "loopback")]
-    listen: SocketAddr,
+    #[serde(deserialize_with = "place")]
+    listen: MetricsAt,
 }
 
 /// The table `[traces]`.

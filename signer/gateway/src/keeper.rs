@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 const PROGRAM: &str = "chancery-keeper";
+const BACKUP: &str = "chancery-backup";
 
 /// Why the keeper could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,12 @@ pub(crate) fn outlive_interrupts() {
         let _inside = runtime.enter();
         drop(signal(SignalKind::interrupt()));
     }
+}
+
+/// Where the program for backups is: beside that of the keeper.
+#[must_use]
+pub fn backup_program(keeper: &Path) -> PathBuf {
+    keeper.with_file_name(BACKUP)
 }
 
 /// How a keeper ended; of one that another service runs only its silence is seen.

@@ -15,6 +15,7 @@ use chancery_proto::v1::request_log_service_server::RequestLogServiceServer;
 use chancery_proto::v1::signing_service_server::SigningServiceServer;
 use std::convert::Infallible;
 use std::future::{self, Ready as Now};
+use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -41,7 +42,10 @@ pub struct Locked {
 
 impl Locked {
     /// Refuses what comes in.
-    pub async fn start(listener: TcpListener, trust: Arc<Trust>, limits: &Limits) -> Self {
+    ///
+    /// # Errors
+    /// There can be no thread for the handshakes.
+    pub async fn start(listener: TcpListener, trust: Arc<Trust>, limits: &Limits) -> io::Result<Self> {
         let ready = Ready { log_vkey: String::new(), keys: Vec::new(), read_only: None, cell: Cell::default() };
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, &ready).await;
@@ -55,9 +59,9 @@ impl Locked {
             .add_service(Closed::<RequestLogServiceServer<RequestLog>>::new())
             .add_service(InterceptedService::new(health_service, known_only));
         let doors = Doors { listener: Some(listener), relays: None };
-        let connections = accept(doors, trust, Arc::new(Metrics::new(&ready)), accept_limits(limits));
+        let connections = accept(doors, trust, Arc::new(Metrics::new(&ready)), accept_limits(limits))?.connections;
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(connections, until(stopped)));
-        Self { stopping, health, serving }
+        Ok(Self { stopping, health, serving })
     }
 
     /// Ends, so that another server can take the connections that come.

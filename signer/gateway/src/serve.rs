@@ -17,10 +17,9 @@ use crate::traces::{Traces, TracesError};
 use crate::witness::Witnesses;
 use chancery_cell::CellError;
 use chancery_channel::{Cell, Ready};
-use chancery_exporter::Exporter;
+use chancery_exporter::{Exporter, MetricsAt};
 use chancery_journal::Journal;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,10 +58,10 @@ pub enum ServeError {
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// Metrics cannot be offered.
-    #[error("cannot listen on {address} for metrics; choose another address in the table [metrics] of signer.toml")]
+    #[error("cannot listen on {place} for metrics; choose another place in the table [metrics] of signer.toml")]
     Metrics {
-        /// The address.
-        address: SocketAddr,
+        /// The place.
+        place: MetricsAt,
         /// Why.
         #[source]
         source: io::Error,
@@ -111,7 +110,11 @@ pub fn serve(dir: &Path, keeper: KeeperAt<'_>, unlock: &Unlock, dial: &[String])
     let signals = threadless.block_on(async { Signals::new() }).map_err(ServeError::Process)?;
     // What cannot be listened on is noticed before anybody is asked for a passphrase; nobody can connect until the keeper is ready.
     let place = Place::take(&config)?;
-    let exporter = config.metrics.map(|at| Exporter::bind(at).map_err(|source| ServeError::Metrics { address: at, source })).transpose()?;
+    let unheard = |place: &MetricsAt| {
+        let place = place.clone();
+        move |source| ServeError::Metrics { place, source }
+    };
+    let exporter = config.metrics.as_ref().map(|at| Exporter::bind(at).map_err(unheard(at))).transpose()?;
     make_room_for(config.limits.connections);
     let notifier = Notifier::open();
     let (mut keeper, channel) = match keeper {
@@ -170,8 +173,10 @@ async fn attend(files: Files<'_>, opened: Opened) -> Result<(), ServeError> {
     drop(place);
     let doors = Doors { listener, relays: relays(config, &trust)? };
     let traces = config.traces.map(Traces::start).transpose()?.unwrap_or_default();
-    let metrics = Arc::new(Metrics::new(&ready).traced(traces.clone()));
-    let server = Server::start(doors, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell).await;
+    let metrics = Arc::new(Metrics::new(&ready).of_cell(&cell).traced(traces.clone()));
+    let server = Server::start(doors, Arc::clone(&trust), Arc::clone(&metrics), &link, &ready, &config.limits, cell)
+        .await
+        .map_err(ServeError::Process)?;
     let scraped = Scraped { metrics: Arc::clone(&metrics), trust: Arc::clone(&trust), link: link.clone() };
     let _exporting = exporter.map(|exporter| exporter.start(move || scraped.clone().text())).transpose().map_err(ServeError::Process)?;
     let witnesses = config.witness.as_ref().map(|config| Witnesses::start(&link, config));
@@ -210,7 +215,7 @@ async fn greeted(
         Err(error) => return Ok(Err(error)),
     };
     let locked = match place.listener()? {
-        Some(listener) => Some(Locked::start(listener, Arc::clone(trust), &config.limits).await),
+        Some(listener) => Some(Locked::start(listener, Arc::clone(trust), &config.limits).await.map_err(ServeError::Process)?),
         None => None,
     };
     announce("locked", &place.words(config), notifier, "waiting for `chanceryd key unlock`").map_err(ServeError::Process)?;

@@ -1,6 +1,6 @@
 //! The gRPC server over a link to a keeper: from accepting connections to the last answer.
 
-use crate::accept::{AcceptLimits, Doors, accept};
+use crate::accept::{AcceptLimits, Accepting, Doors, accept};
 use crate::config::Limits;
 use crate::health::{Health, Pulse};
 use crate::link::Link;
@@ -11,9 +11,11 @@ use chancery_channel::{Cell, Ready};
 use chancery_proto::v1::key_service_server::KeyServiceServer;
 use chancery_proto::v1::request_log_service_server::RequestLogServiceServer;
 use chancery_proto::v1::signing_service_server::SigningServiceServer;
+use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::service::interceptor::InterceptedService;
@@ -28,6 +30,8 @@ const CONNECTION_WINDOW: u32 = 2 << 20;
 const QUESTION_MAX: usize = 4096;
 /// Those that bring the answer of a witness are somewhat larger.
 const ANSWER_MAX: usize = 32 * 1024;
+/// For the thread of handshakes to end.
+const LOBBY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A server at work.
 pub struct Server {
@@ -35,10 +39,14 @@ pub struct Server {
     health: Health,
     serving: JoinHandle<Result<(), transport::Error>>,
     following: JoinHandle<()>,
+    over: oneshot::Receiver<Infallible>,
 }
 
 impl Server {
     /// Serves what comes in. `cell` is what this process gave up.
+    ///
+    /// # Errors
+    /// There can be no thread for the handshakes.
     pub async fn start(
         doors: Doors,
         trust: Arc<Trust>,
@@ -47,21 +55,21 @@ impl Server {
         ready: &Ready,
         limits: &Limits,
         cell: Cell,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, ready).await;
         let (stopping, stopped) = watch::channel(false);
         let cells = Cells { keeper: ready.cell.clone(), gateway: cell };
         let router =
             router(limits, link, &metrics, cells, stopped.clone()).add_service(InterceptedService::new(health_service, known_only));
-        let connections = accept(doors, trust, metrics, accept_limits(limits));
+        let Accepting { connections, over } = accept(doors, trust, metrics, accept_limits(limits))?;
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(connections, until(stopped)));
         let following = {
             let (health, link) = (health.clone(), link.clone());
             let pulse = Pulse { every: limits.keepalive_interval, patience: limits.keepalive_timeout };
             tokio::spawn(async move { health.follow(&link, pulse).await })
         };
-        Self { stopping, health, serving, following }
+        Ok(Self { stopping, health, serving, following, over })
     }
 
     /// Takes nothing new, lets calls under way go on for so long, and ends.
@@ -73,17 +81,20 @@ impl Server {
         self.health.stop().await;
         self.stopping.send_replace(true);
         self.health.forget().await;
-        match timeout(patience, &mut self.serving).await {
+        let ended = timeout(patience, &mut self.serving).await;
+        if ended.is_err() {
+            tracing::warn!("requests were still under way at the end of drain_timeout");
+            self.serving.abort();
+        }
+        // It ends with the one who takes connections from it; nothing else is waited for.
+        drop(timeout(LOBBY_PATIENCE, self.over).await);
+        match ended {
             Ok(Ok(served)) => served,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the server ended by a fault");
                 Ok(())
             }
-            Err(_) => {
-                tracing::warn!("requests were still under way at the end of drain_timeout");
-                self.serving.abort();
-                Ok(())
-            }
+            Err(_) => Ok(()),
         }
     }
 }

@@ -60,7 +60,10 @@ pub enum GuardError {
 }
 
 /// Reads a whole file of at most `max` bytes that nobody but us and root can read. The bytes are wiped when dropped.
-pub(crate) fn read(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, GuardError> {
+///
+/// # Errors
+/// [`GuardError`].
+pub fn read(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, GuardError> {
     // Without NONBLOCK, a pipe in place of the file would hold us up before we can see that it is one.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file: File = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| failed("open", path, e.into()))?.into();
@@ -83,7 +86,10 @@ pub(crate) fn check_dir(path: &Path) -> Result<(), GuardError> {
 }
 
 /// Reads up to the end; `None` when there are more than `max` bytes. The buffer never moves, so that it leaves no copies behind.
-pub(crate) fn read_to_end(mut from: impl Read, max: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+///
+/// # Errors
+/// Those of `from`.
+pub fn read_to_end(mut from: impl Read, max: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut bytes = Zeroizing::new(vec![0; max.saturating_add(1)]);
     let mut len: usize = 0;
     while let Some(room) = bytes.get_mut(len..).filter(|room| !room.is_empty()) {

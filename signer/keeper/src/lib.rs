@@ -9,12 +9,11 @@
     )
 )]
 
-pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod content;
 pub mod door;
-mod guarded;
+pub mod guarded;
 pub mod key;
 pub mod passphrase;
 pub mod policy;
@@ -22,5 +21,5 @@ pub mod prepare;
 pub mod record;
 pub mod serve;
 mod sheet;
-mod text;
+pub mod text;
 pub mod token;

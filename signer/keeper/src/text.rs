@@ -73,7 +73,8 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
 }
 
 /// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
     let mut out = String::with_capacity(bytes.len().saturating_mul(2));
     bytes.iter().for_each(|b| out.extend([digit(b >> 4), digit(b & 15)]));

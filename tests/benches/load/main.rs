@@ -2,8 +2,8 @@
 //!
 //! Prints tables of rates, latencies and ratios. The speed of a shared machine changes from minute to minute, so what is compared
 //! is measured in turn, and the median of the rounds' ratios is shown. Environment: `CHANCERY_BENCH_SECONDS` for each cell
-//! (default 3), `CHANCERY_BENCH_ROUNDS` (default 5), and `CHANCERY_BENCH_GROW=N` to measure again with N entries in the log and
-//! with 1,000 connected clients.
+//! (default 3), `CHANCERY_BENCH_ROUNDS` (default 5), `CHANCERY_BENCH_GROW=N` to measure again with N entries in the log and
+//! with 1,000 connected clients, and `CHANCERY_BENCH_CROWD=N` to measure what N idle connections and a storm of handshakes cost.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +18,7 @@
 #![allow(missing_docs, reason = "a bench has no documented items")]
 
 mod cpu;
+mod crowd;
 mod disk;
 mod drive;
 mod echo;
@@ -38,8 +39,8 @@ fn main() {
     let setup = Setup::new()
         .key("bench", "sshsig")
         .grant("bench", "bench", &["sshsig"], "bench", "namespaces = [\"file\"]")
-        .config("connections = 1024", "connections = 2048")
-        .config("connections_per_principal = 256", "connections_per_principal = 2048");
+        .config("connections = 1024", "connections = 12000")
+        .config("connections_per_principal = 256", "connections_per_principal = 12000");
     let host = setup.start();
     let publisher = host.publisher("bench");
     let idle = [host.gateway_pid(), host.keeper_pid()].map(cpu::resident_mib);
@@ -52,6 +53,10 @@ fn main() {
         let entries = number("CHANCERY_BENCH_GROW", 0);
         if entries > 0 {
             bench.growth(entries).await;
+        }
+        let crowd = number("CHANCERY_BENCH_CROWD", 0);
+        if crowd > 0 {
+            bench.crowd(crowd as usize).await;
         }
     });
 }
@@ -135,6 +140,26 @@ impl Bench<'_> {
         let connected = self.publisher.connections(&self.host.endpoint(), 1000).await;
         self.growth_row("1,000 clients more").await;
         drop(connected);
+    }
+
+    /// What they cost who are connected and ask nothing, and those who connect and connect.
+    async fn crowd(&self, connections: usize) {
+        let guests = crowd::wait_idle(self.host, self.publisher, connections).await;
+        println!("\n{connections} idle connections: {:.1} KiB each in the gateway, {:.1} KiB in the keeper", guests[0], guests[1]);
+        println!("\n| beside a storm of handshakes | p99 us alone | p99 us in the storm | ratio | handshakes /s | turned away /s |");
+        println!("| --- | --- | --- | --- | --- | --- |");
+        for storm in crowd::STORMS {
+            let mut rows = Vec::new();
+            for _ in 0..self.rounds {
+                let alone = sign(self.host, self.publisher, 1, self.time).await.p99_us;
+                let storm = crowd::Storm::start(storm, self.host, self.publisher);
+                let beside = sign(self.host, self.publisher, 1, self.time).await.p99_us;
+                let stormed = storm.end();
+                rows.push([alone, beside, beside / alone, stormed.0, stormed.1]);
+            }
+            let of = |i: usize| median(rows.iter().map(|row| row[i]).collect());
+            println!("| {} | {:.0} | {:.0} | {:.1} | {:.0} | {:.0} |", storm.name, of(0), of(1), of(2), of(3), of(4));
+        }
     }
 
     async fn growth_row(&self, what: &str) {

@@ -4,11 +4,11 @@ use crate::{Network, Plan};
 use libc::*;
 
 /// A system call that is allowed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) number: i64,
-    /// What an argument must be; several entries of one call are alternatives.
-    pub(super) check: Option<Check>,
+    /// What its arguments must be; several entries of one call are alternatives.
+    pub(super) checks: Vec<Check>,
 }
 
 /// The bits of `mask` in an argument must be those of `value`.
@@ -54,6 +54,8 @@ pub(super) fn calls(plan: &Plan) -> Vec<Call> {
     }
     if matches!(plan.network, Network::Serving(_)) {
         all.extend(SERVING.iter().copied().map(plain));
+        // A thread may change its own priority, and nobody else's.
+        all.push(Call { number: SYS_setpriority, checks: vec![int(0, bits(&[PRIO_PROCESS as c_int])), int(1, 0)] });
     }
     if plan.network == Network::Door {
         all.push(plain(SYS_accept4));
@@ -239,11 +241,15 @@ const LIBRARY: &[c_long] = &[
 ];
 
 const fn plain(number: c_long) -> Call {
-    Call { number, check: None }
+    Call { number, checks: Vec::new() }
 }
 
-const fn checked(number: c_long, argument: u8, mask: u64, value: u64) -> Call {
-    Call { number, check: Some(Check { argument, mask, value }) }
+fn checked(number: c_long, argument: u8, mask: u64, value: u64) -> Call {
+    Call { number, checks: vec![Check { argument, mask, value }] }
+}
+
+const fn int(argument: u8, value: u64) -> Check {
+    Check { argument, mask: INT, value }
 }
 
 /// Constants of the kernel are never negative.

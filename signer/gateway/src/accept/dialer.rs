@@ -88,7 +88,7 @@ impl Dialer {
             match parked {
                 Ok((stream, place)) => {
                     let from = format!("relay {}", self.address);
-                    drop(tokio::spawn(door.clone().greet(Line::Relayed(Box::new(stream)), from, place)));
+                    door.lobby.enter(None, || Ok(Line::Relayed(Box::new(stream))), from, place);
                 }
                 Err(error) => {
                     let pause = pause(failures);

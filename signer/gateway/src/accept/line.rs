@@ -1,7 +1,6 @@
 //! What a client's TLS comes over: a socket that was accepted, or a connection that was parked at a relay.
 
 use std::io;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,16 +20,6 @@ impl Line {
         match self {
             Self::Accepted(tcp) => tcp,
             Self::Relayed(tls) => tls.get_ref().0,
-        }
-    }
-}
-
-impl Line {
-    /// Where a client connects from that connected to us.
-    pub(super) fn address(&self) -> Option<IpAddr> {
-        match self {
-            Self::Accepted(tcp) => tcp.peer_addr().ok().map(|address| address.ip()),
-            Self::Relayed(_) => None,
         }
     }
 }

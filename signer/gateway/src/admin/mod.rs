@@ -3,15 +3,18 @@
 mod enroll;
 mod files;
 mod init;
+mod numbers;
 mod pki;
 mod revoke;
 
 pub use enroll::{Enrolment, Request, Role, enroll};
 pub use init::{Made, NewHost, init};
+pub use numbers::{numbers, write_numbers};
 pub use revoke::{Revocation, Revoked, revoke};
 
 use crate::config::ConfigError;
 use crate::keeper::KeeperError;
+use chancery_exporter::MetricsAt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +34,21 @@ pub enum AdminError {
         path: PathBuf,
         /// Read or written.
         done: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The key host counts, and says it nowhere.
+    #[error("{} has no table [metrics]; write one with a place for the numbers, such as listen = \"unix:/run/chancery/metrics.sock\", and start the key host anew", file.display())]
+    NoNumbers {
+        /// The configuration.
+        file: PathBuf,
+    },
+    /// Nobody gives numbers.
+    #[error("nobody answers at {place} with numbers; does the key host serve?")]
+    Unanswered {
+        /// Where.
+        place: MetricsAt,
         /// Why.
         #[source]
         source: io::Error,

@@ -2,6 +2,7 @@
 
 use crate::accept::Rate;
 use chancery_channel::Principal;
+use chancery_exporter::MetricsAt;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -53,9 +54,9 @@ pub(super) fn rate<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Rate>, D::E
     Ok(Some(Rate { count, per: Duration::from_secs(per) }))
 }
 
-/// An address that only this machine reaches.
-pub(super) fn loopback<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
-    chancery_exporter::of_this_machine(SocketAddr::deserialize(d)?).map_err(D::Error::custom)
+/// Where numbers are to be had on this machine.
+pub(super) fn place<'de, D: Deserializer<'de>>(d: D) -> Result<MetricsAt, D::Error> {
+    String::deserialize(d)?.parse().map_err(D::Error::custom)
 }
 
 /// A collector that only this machine reaches, as the URL that OpenTelemetry has for it.

@@ -7,7 +7,7 @@ mod keeper;
 use crate::link::{Link, LinkError};
 use crate::tls::Trust;
 use crate::traces::{Traced, Traces};
-use chancery_channel::{Answer, Ready, SignRequest, Stats, ToKeeper};
+use chancery_channel::{Answer, Cell, Ready, SignRequest, Stats, ToKeeper};
 use chancery_exporter::PATIENCE;
 use keeper::KeeperNumbers;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -35,6 +35,8 @@ pub struct Metrics {
     connections: Gauge,
     turned_away: Family<Why, Counter>,
     reloads: Family<Reloaded, Counter>,
+    layers: Family<Layer, Gauge>,
+    keeper_cell: Cell,
     traces: Traces,
 }
 
@@ -60,6 +62,12 @@ struct Why {
 struct Reloaded {
     what: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Layer {
+    process: &'static str,
+    layer: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,8 +97,39 @@ impl Metrics {
         registry.register("connections_refused", "Connections that were closed before a request, by why", turned_away.clone());
         let reloads = Family::<Reloaded, Counter>::default();
         registry.register("reloads", "Reloads, by what was to be replaced and whether it was", reloads.clone());
+        let layers = Family::<Layer, Gauge>::default();
+        registry.register("cell_layer", "Layers of the cells of gateway and keeper: 1 in force, 0 missing and accepted", layers.clone());
+        let keeper_cell = ready.cell.clone();
         let keys = ready.keys.iter().map(|k| k.name.to_string()).collect();
-        Self { registry, keys, requests, seconds, malformed, rate_limited, connections, turned_away, reloads, traces: Traces::default() }
+        Self {
+            registry,
+            keys,
+            requests,
+            seconds,
+            malformed,
+            rate_limited,
+            connections,
+            turned_away,
+            reloads,
+            layers,
+            keeper_cell,
+            traces: Traces::default(),
+        }
+    }
+
+    /// The same; what gateway and keeper gave up is told.
+    #[must_use]
+    pub fn of_cell(self, gateway: &Cell) -> Self {
+        for (process, cell) in [("gateway", gateway), ("keeper", &self.keeper_cell)] {
+            let set = |layer: &String, is: i64| {
+                // Of a missing one the reason is said too, which is for people.
+                let name = layer.split([':', '(']).next().unwrap_or_default().trim().to_owned();
+                let _ = self.layers.get_or_create(&Layer { process, layer: name }).set(is);
+            };
+            cell.missing.iter().for_each(|layer| set(layer, 0));
+            cell.layers.iter().for_each(|layer| set(layer, 1));
+        }
+        self
     }
 
     /// The same; each request is traced too.

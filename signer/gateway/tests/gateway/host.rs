@@ -51,7 +51,7 @@ impl Host {
         let (keeper, channel) = FakeKeeper::start();
         let (link, ready) = Link::open(channel).await.unwrap();
         let doors = Doors { listener: Some(listener), relays: None };
-        let server = Server::start(doors, trust, Arc::new(Metrics::new(&ready)), &link, &ready, &limits, Cell::default()).await;
+        let server = Server::start(doors, trust, Arc::new(Metrics::new(&ready)), &link, &ready, &limits, Cell::default()).await.unwrap();
         Self { address, authority, keeper, server }
     }
 

@@ -1,6 +1,5 @@
 //! The command line.
 
-mod backup;
 mod init;
 mod key;
 mod log;
@@ -10,7 +9,6 @@ mod rotate_log;
 mod run;
 mod token;
 
-use crate::backup::BackupError;
 use crate::config::{Config, ConfigError};
 use crate::door::{self, DoorError};
 use crate::key::KeyError;
@@ -18,7 +16,7 @@ use crate::passphrase::{PassphraseError, Source};
 use crate::policy::PolicyErrors;
 use crate::record::EntryError;
 use crate::serve::ServeError;
-use chancery_cell::CellError;
+use chancery_cell::{CellError, harden};
 use chancery_reqlog::{AppendError, DiscloseError, MirrorError, OpenError, PublishError, ReadError, RedactError, WitnessError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
@@ -26,15 +24,19 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::os::fd::RawFd;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The program.
+pub const NAME: &str = "chancery-keeper";
 
 /// Holds keys, policy and the request log of a Chancery key host. It opens no network socket.
 #[derive(Debug, Parser)]
 #[command(
-    name = "chancery-keeper",
+    name = NAME,
     version,
-    after_help = "Example:\n  chancery-keeper key new release --for ostree-summary,ostree-commit --dir /etc/chancery\n  chancery-keeper policy check --dir /etc/chancery\n\n`chanceryd key|token|policy|log|backup|restore …` are the same commands."
+    after_help = "Example:\n  chancery-keeper key new release --for ostree-summary,ostree-commit --dir /etc/chancery\n  chancery-keeper policy check --dir /etc/chancery\n\n`chanceryd key|token|policy|log …` are the same commands."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -96,16 +98,6 @@ enum Command {
     /// Check, export, disclose and redact the request log, and show its key.
     #[command(subcommand)]
     Log(log::Log),
-    /// Seal keys, policy, configuration and the log's checkpoint into one file; needs no passphrase. The key host may be serving.
-    #[command(
-        after_help = "Example:\n  age-keygen -o backup.key        # elsewhere: prints the recipient, and keeps what opens the backup\n  chanceryd backup --to keyhost.age --recipient age1… --with-log --dir /etc/chancery\n  chanceryd backup --to keyhost.age --split 3 --of 5 --shares shares --dir /etc/chancery\n\nKeys are in it as on the disk: sealed under the passphrase. `age -d` opens it too; inside is a tar archive."
-    )]
-    Backup(backup::Backup),
-    /// Make a key host out of a backup. It signs nothing before `log accept`.
-    #[command(
-        after_help = "Example:\n  chanceryd restore keyhost.age --identity backup.key --dir /etc/chancery\n  chanceryd restore keyhost.age --share share-1.txt --share share-3.txt --share share-4.txt \\\n      --dir /etc/chancery\n  chanceryd log accept --checkpoint web1.checkpoint --dir /etc/chancery"
-    )]
-    Restore(backup::Restore),
 }
 
 /// Why a command failed.
@@ -176,9 +168,6 @@ pub enum CliError {
     /// Nothing was exported.
     #[error(transparent)]
     Export(#[from] MirrorError),
-    /// Nothing was backed up or restored.
-    #[error(transparent)]
-    Backup(#[from] BackupError),
     /// What others hold does not fit the restored log.
     #[error("the restored log does not fit the checkpoint in {}; it is not accepted, and nothing is signed", file.display())]
     NotAccepted {
@@ -282,8 +271,6 @@ impl Cli {
             Command::TokenHost { .. } => Ok(crate::token::host()?),
             Command::Policy(command) => command.run(options),
             Command::Log(command) => command.run(options),
-            Command::Backup(command) => command.run(options),
-            Command::Restore(command) => command.run(options),
         }
     }
 }
@@ -303,18 +290,28 @@ impl Options {
 
     /// Prints `facts` as JSON when that was asked for, else the text.
     fn print(&self, facts: &impl Serialize, text: &str) -> Result<(), CliError> {
-        if self.json {
-            let json = serde_json::to_string_pretty(facts).map_err(|e| CliError::Output(e.into()))?;
-            say(&format!("{json}\n"))
-        } else {
-            say(text)
-        }
+        print(self.json, facts, text).map_err(CliError::Output)
     }
 }
 
-fn say(text: &str) -> Result<(), CliError> {
+/// Prints `facts` as JSON if so wanted, else the text.
+///
+/// # Errors
+/// Standard output takes nothing.
+pub fn print(json: bool, facts: &impl Serialize, text: &str) -> io::Result<()> {
+    if !json {
+        return put(text);
+    }
+    put(&format!("{}\n", serde_json::to_string_pretty(facts)?))
+}
+
+fn put(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+fn say(text: &str) -> Result<(), CliError> {
+    put(text).map_err(CliError::Output)
 }
 
 /// What is no result, such as warnings and progress.
@@ -323,9 +320,24 @@ fn remark(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Prints an error and what caused it.
-pub fn report(error: &dyn Error) {
-    let mut text = format!("chancery-keeper: {error}\n");
+/// What a program does first and last: it gives away nothing of its memory, and says why it failed.
+pub fn program<E: Error>(name: &str, run: impl FnOnce() -> Result<(), E>, exit_code: impl FnOnce(&E) -> u8) -> ExitCode {
+    if let Err(error) = harden() {
+        report(name, &error);
+        return ExitCode::FAILURE;
+    }
+    run().map_or_else(
+        |error| {
+            report(name, &error);
+            ExitCode::from(exit_code(&error))
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+/// Prints an error of a program, and what caused it.
+fn report(program: &str, error: &dyn Error) {
+    let mut text = format!("{program}: {error}\n");
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(&format!("  because: {error}\n"));
@@ -335,6 +347,7 @@ pub fn report(error: &dyn Error) {
 }
 
 /// Seconds since 1970.
-fn now() -> u64 {
+#[must_use]
+pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }

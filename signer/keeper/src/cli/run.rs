@@ -133,7 +133,7 @@ fn open_log(config: &Config, keyring: &Keyring) -> Result<HouseLog, CliError> {
             Ok(HouseLog { recorder, reader, vkey: vkey.to_string(), dropped_bytes: recovery.dropped_bytes, witnesses, cosigned_first })
         }
         Err(refused) if misbehaves(&refused) => {
-            super::report(&refused);
+            super::report(super::NAME, &refused);
             tracing::error!("nothing will be signed; only reads are served");
             let Ok(reader) = Log::open_read_only(&config.log, &vkey) else { return Err(refused.into()) };
             let recorder = Recorder::closed(refused.to_string(), reader.clone());

@@ -262,7 +262,8 @@ pub(super) fn read<T: Sealed>(path: &Path) -> Result<T, KeyError> {
 }
 
 /// Seconds since 1970 as files have them (RFC 3339).
-pub(crate) fn time_text(seconds: u64) -> String {
+#[must_use]
+pub fn time_text(seconds: u64) -> String {
     i64::try_from(seconds).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or_default().to_string()
 }
 

@@ -21,7 +21,7 @@ mod token;
 pub use certify::{certificate_digest, certificate_of};
 pub use error::KeyError;
 pub use file::Origin;
-pub(crate) use file::time_text;
+pub use file::time_text;
 pub use import::{ImportError, ImportedSeed};
 pub use keyring::{Keyring, PublicPart, find, list, log_verifier_key};
 pub use locked::LockError;

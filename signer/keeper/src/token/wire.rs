@@ -174,4 +174,20 @@ mod tests {
         other.write_all(&[3, 0, 0, 0, 1, b'x', b'y']).unwrap();
         assert!(one.receive(soon()).unwrap().message::<&str>().is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_vendors_library_makes_of_its_process_is_a_message_or_an_error(body in proptest::collection::vec(proptest::num::u8::ANY, 0..600), len in proptest::num::u32::ANY) {
+            let whole = [u32::try_from(body.len()).unwrap().to_le_bytes().as_slice(), &body].concat();
+            let lied = [len.to_le_bytes().as_slice(), &body].concat();
+            for bytes in [whole, lied] {
+                let (mut wire, mut other) = pair();
+                other.write_all(&bytes).unwrap();
+                drop(other);
+                let Ok(frame) = wire.receive(soon()) else { continue };
+                let _ = frame.message::<crate::token::message::FromHost>();
+                let _ = frame.message::<crate::token::message::ToHost<'_>>();
+            }
+        }
+    }
 }

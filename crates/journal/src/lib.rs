@@ -1,12 +1,14 @@
-//! What gateway and keeper say on standard error: how much, and in which form.
+//! What gateway, keeper and relay say on standard error: how much, and in which form.
 //!
-//! Both read it from the same lines of `signer.toml`, so both understand the same by them.
+//! Gateway and keeper read it from the same lines of `signer.toml`, so both understand the same by them.
 #![forbid(unsafe_code)]
 
 mod level;
 mod line;
+mod quiet;
 
 pub use level::{Level, LevelError};
+pub use quiet::Quiet;
 
 use line::Lines;
 use std::io::{self, IsTerminal as _};

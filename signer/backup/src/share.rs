@@ -16,13 +16,13 @@
 
 use super::restore::Opener;
 use super::{BackupError, io_error};
-use crate::guarded;
-use crate::text::hex;
 use age::secrecy::ExposeSecret as _;
 use age::x25519::{Identity, Recipient};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use blahaj::{Share, Sharks};
+use chancery_keeper::guarded;
+use chancery_keeper::text::hex;
 use chancery_reqlog::durable;
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};

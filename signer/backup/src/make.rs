@@ -2,9 +2,9 @@
 
 use super::names::expected;
 use super::{BackupError, FORMAT, MANIFEST, Manifest, check_places, io_error};
-use crate::config::Config;
-use crate::key::time_text;
 use age::x25519::Recipient;
+use chancery_keeper::config::Config;
+use chancery_keeper::key::time_text;
 use chancery_reqlog::durable;
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -1,7 +1,18 @@
 //! Backups: what a key host is, in one file that is sealed to recipients who keep their identities elsewhere.
 //!
 //! A backup is a tar archive in the age format. Keys are in it as they lie on the disk: sealed under the passphrase, which is not in it.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::disallowed_methods,
+        clippy::cast_possible_truncation,
+        reason = "tests count small things, and their files need not survive a power cut"
+    )
+)]
 
+pub mod cli;
 mod error;
 mod make;
 mod names;
@@ -13,6 +24,7 @@ pub use make::{Made, Plan, make};
 pub use restore::{Opener, Restored, restore};
 pub use share::{Split, SplitIdentity};
 
+use chancery_keeper::config::Config;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -36,7 +48,7 @@ struct Manifest {
 }
 
 /// What a restored key host expects where.
-fn check_places(config: &crate::config::Config, dir: &Path) -> Result<(), BackupError> {
+fn check_places(config: &Config, dir: &Path) -> Result<(), BackupError> {
     let places = [("keys", &config.keys, "keys"), ("log", &config.log, "log"), ("policy", &config.policy, "policy.toml")];
     for (what, path, usual) in places {
         if *path != dir.join(usual) {

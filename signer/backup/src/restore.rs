@@ -2,9 +2,9 @@
 
 use super::names::expected;
 use super::{BackupError, FORMAT, MANIFEST, Manifest, check_places, io_error};
-use crate::config::Config;
-use crate::{guarded, key};
 use age::x25519::Identity;
+use chancery_keeper::config::Config;
+use chancery_keeper::{guarded, key};
 use chancery_reqlog::{durable, restored};
 use chancery_tlog::Checkpoint;
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! What goes wrong with backups.
 
-use crate::config::ConfigError;
-use crate::guarded::GuardError;
-use crate::key::KeyError;
+use chancery_keeper::config::ConfigError;
+use chancery_keeper::guarded::GuardError;
+use chancery_keeper::key::KeyError;
 use chancery_reqlog::durable::DurableError;
 use std::io;
 use std::path::PathBuf;
@@ -129,6 +129,9 @@ pub enum BackupError {
     /// A file could not be written.
     #[error(transparent)]
     Durable(#[from] DurableError),
+    /// The result.
+    #[error("the result could not be printed")]
+    Output(#[source] io::Error),
     /// A file could not be read or written.
     #[error("cannot {step} {}", path.display())]
     Io {
@@ -140,4 +143,12 @@ pub enum BackupError {
         #[source]
         source: io::Error,
     },
+}
+
+impl BackupError {
+    /// 1 refused or failed, 2 usage or configuration.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Config(_)) { 2 } else { 1 }
+    }
 }

@@ -1,15 +1,74 @@
-//! `chancery-keeper backup` and `restore`.
+//! The command line.
 
-use super::{CliError, Options, now};
-use crate::backup::{self, BackupError, Opener, Plan, Split, SplitIdentity};
+use crate::{BackupError, Opener, Plan, Split, SplitIdentity, make, restore};
 use age::x25519::Recipient;
-use clap::Args;
+use chancery_keeper::cli::{now, print};
+use chancery_keeper::config::Config;
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 
+/// Seals a Chancery key host into one file, and makes key hosts out of such files. It opens no key.
+#[derive(Debug, Parser)]
+#[command(
+    name = "chancery-backup",
+    version,
+    after_help = "Example:\n  chanceryd backup --to keyhost.age --recipient age1… --with-log --dir /etc/chancery\n  chanceryd restore keyhost.age --identity backup.key --dir /etc/chancery\n\n`chanceryd backup …` and `chanceryd restore …` are the same commands."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
 #[derive(Debug, Args)]
-pub(super) struct Backup {
+struct Options {
+    /// The key host's directory.
+    #[arg(long, global = true, env = "CHANCERY_DIR", default_value = ".", value_name = "DIR")]
+    dir: PathBuf,
+    /// Print facts as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Seal keys, policy, configuration and the log's checkpoint into one file; needs no passphrase. The key host may be serving.
+    #[command(
+        after_help = "Example:\n  age-keygen -o backup.key        # elsewhere: prints the recipient, and keeps what opens the backup\n  chanceryd backup --to keyhost.age --recipient age1… --with-log --dir /etc/chancery\n  chanceryd backup --to keyhost.age --split 3 --of 5 --shares shares --dir /etc/chancery\n\nKeys are in it as on the disk: sealed under the passphrase. `age -d` opens it too; inside is a tar archive."
+    )]
+    Backup(Backup),
+    /// Make a key host out of a backup. It signs nothing before `log accept`.
+    #[command(
+        after_help = "Example:\n  chanceryd restore keyhost.age --identity backup.key --dir /etc/chancery\n  chanceryd restore keyhost.age --share share-1.txt --share share-3.txt --share share-4.txt \\\n      --dir /etc/chancery\n  chanceryd log accept --checkpoint web1.checkpoint --dir /etc/chancery"
+    )]
+    Restore(Restore),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn run(self) -> Result<(), BackupError> {
+        match self.command {
+            Command::Backup(command) => command.run(&self.options),
+            Command::Restore(command) => command.run(&self.options),
+        }
+    }
+}
+
+impl Options {
+    fn print(&self, facts: &impl Serialize, text: &str) -> Result<(), BackupError> {
+        print(self.json, facts, text).map_err(BackupError::Output)
+    }
+}
+
+#[derive(Debug, Args)]
+struct Backup {
     /// The file to make; nothing is overwritten.
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
@@ -34,7 +93,7 @@ pub(super) struct Backup {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Restore {
+struct Restore {
     /// The backup.
     file: PathBuf,
     /// The identity that opens it, as `age-keygen` writes it, in a file that nobody else can read.
@@ -46,8 +105,8 @@ pub(super) struct Restore {
 }
 
 impl Backup {
-    pub(super) fn run(self, options: &Options) -> Result<(), CliError> {
-        let config = options.config()?;
+    fn run(self, options: &Options) -> Result<(), BackupError> {
+        let config = Config::read(&options.dir)?;
         let recipients =
             self.recipient.iter().map(|text| Recipient::from_str(text).map_err(|_| BackupError::Recipient { text: text.clone() }));
         let mut recipients = recipients.collect::<Result<Vec<_>, _>>()?;
@@ -59,7 +118,7 @@ impl Backup {
             recipients.push(identity.recipient().clone());
         }
         let plan = Plan { with_log: self.with_log, with_pki_keys: self.with_pki_keys };
-        let made = backup::make(&options.dir, &config, &self.to, &recipients, plan, now());
+        let made = make(&options.dir, &config, &self.to, &recipients, plan, now());
         if let (Err(_), Some(dir)) = (&made, &self.shares) {
             // Shares of nothing would be carried away for nothing; why there is no backup is told already.
             shares.iter().for_each(|share| drop(std::fs::remove_file(share)));
@@ -80,12 +139,12 @@ impl Backup {
 }
 
 impl Restore {
-    pub(super) fn run(self, options: &Options) -> Result<(), CliError> {
+    fn run(self, options: &Options) -> Result<(), BackupError> {
         let opener = match &self.identity {
             Some(path) => Opener::read(path)?,
             None => Opener::from_shares(&self.share)?,
         };
-        let restored = backup::restore(&self.file, &opener, &options.dir)?;
+        let restored = restore(&self.file, &opener, &options.dir)?;
         let dir = options.dir.display();
         let facts = json!({
             "dir": options.dir, "files": restored.files, "created": restored.created, "entries": restored.entries,

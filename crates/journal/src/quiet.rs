@@ -5,14 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What happens again within this time is only counted.
-pub(super) const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Whether to say something.
-#[derive(Default)]
-pub(super) struct Quiet {
+#[derive(Debug, Default)]
+pub struct Quiet {
     told: Mutex<BTreeMap<&'static str, Told>>,
 }
 
+#[derive(Debug)]
 struct Told {
     at: Instant,
     more: u64,
@@ -21,17 +22,17 @@ struct Told {
 
 /// What was not said one by one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Summary {
-    pub(super) reason: &'static str,
+struct Summary {
+    reason: &'static str,
     /// How often it happened since it was told last.
-    pub(super) more: u64,
+    more: u64,
     /// The last of them.
-    pub(super) last: String,
+    last: String,
 }
 
 impl Quiet {
     /// It happened, to the one that `who` names; whether that is to be said now.
-    pub(super) fn says(&self, reason: &'static str, who: impl ToString, now: Instant) -> bool {
+    pub fn says(&self, reason: &'static str, who: impl ToString, now: Instant) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         match told.get_mut(reason) {
             Some(told) => {
@@ -47,7 +48,7 @@ impl Quiet {
     }
 
     /// What is to be told now: of each reason that was told a minute ago or earlier, or of `all` of them.
-    pub(super) fn due(&self, now: Instant, all: bool) -> Vec<Summary> {
+    fn due(&self, now: Instant, all: bool) -> Vec<Summary> {
         let mut due = Vec::new();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|reason, told| {
@@ -65,8 +66,8 @@ impl Quiet {
         due
     }
 
-    /// Tells it.
-    pub(super) fn tell(&self, all: bool) {
+    /// Tells what was told a minute ago or earlier, or `all`.
+    pub fn tell(&self, all: bool) {
         for Summary { reason, more, last } in self.due(Instant::now(), all) {
             tracing::warn!(reason, more, last, "this happened again, and is told once a minute");
         }
