@@ -42,8 +42,15 @@ fn a_backup_that_is_not_made_leaves_no_shares() {
     std::fs::write(&taken, "another backup").unwrap();
     for (to, says) in [(taken.clone(), "exists already"), (host.temp().join("missing").join("b.age"), "cannot create")] {
         let shares = host.temp().join("shares");
-        let mut backup = host.chanceryd(&["backup", "--split", "2", "--of", "3"]);
-        let _ = run(backup.arg("--shares").arg(&shares).arg("--to").arg(to).arg("--dir").arg(host.dir())).failed(1, says);
+        let mut backup = Command::new(program("chanceryd"));
+        let _ = run(backup
+            .args(["backup", "--split", "2", "--of", "3", "--shares"])
+            .arg(&shares)
+            .arg("--to")
+            .arg(to)
+            .arg("--dir")
+            .arg(host.dir()))
+        .failed(1, says);
         assert!(!shares.exists());
     }
     assert_eq!(std::fs::read_to_string(&taken).unwrap(), "another backup");

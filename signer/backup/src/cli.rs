@@ -111,6 +111,7 @@ impl Backup {
             self.recipient.iter().map(|text| Recipient::from_str(text).map_err(|_| BackupError::Recipient { text: text.clone() }));
         let mut recipients = recipients.collect::<Result<Vec<_>, _>>()?;
         let mut shares = Vec::new();
+        let new_dir = self.shares.as_ref().filter(|dir| !dir.exists());
         if let (Some(needed), Some(of), Some(dir)) = (self.split, self.of, &self.shares) {
             let identity = SplitIdentity::generate(Split::new(needed, of)?);
             // Before the backup, which would be of no use without them.
@@ -119,10 +120,10 @@ impl Backup {
         }
         let plan = Plan { with_log: self.with_log, with_pki_keys: self.with_pki_keys };
         let made = make(&options.dir, &config, &self.to, &recipients, plan, now());
-        if let (Err(_), Some(dir)) = (&made, &self.shares) {
+        if made.is_err() {
             // Shares of nothing would be carried away for nothing; why there is no backup is told already.
             shares.iter().for_each(|share| drop(std::fs::remove_file(share)));
-            drop(std::fs::remove_dir(dir));
+            drop(new_dir.map(std::fs::remove_dir));
         }
         let made = made?;
         let facts = json!({ "file": self.to, "files": made.files, "entries": made.entries, "with_log": plan.with_log, "shares": shares });
