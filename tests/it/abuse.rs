@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -29,6 +30,7 @@ const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
+const END_STREAM: u8 = 1;
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
@@ -36,7 +38,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The headers of a call, without Huffman and without the dynamic table.
-fn call_headers() -> Vec<u8> {
+fn call_headers(path: &str) -> Vec<u8> {
     let literal = |name: &str, value: &str| {
         let text = |t: &str| [&[u8::try_from(t.len()).unwrap()], t.as_bytes()].concat();
         [vec![0], text(name), text(value)].concat()
@@ -44,7 +46,7 @@ fn call_headers() -> Vec<u8> {
     [
         literal(":method", "POST"),
         literal(":scheme", "https"),
-        literal(":path", "/chancery.v1.SigningService/Sign"),
+        literal(":path", path),
         literal(":authority", "localhost"),
         literal("content-type", "application/grpc"),
         literal("te", "trailers"),
@@ -96,10 +98,42 @@ async fn abuse(host: &KeyHost, publisher: &Publisher, mut next: impl FnMut(u32) 
 }
 
 #[test]
+fn answers_that_nobody_takes_do_not_fill_the_memory() {
+    let host = Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]").start();
+    let (bad, good) = (host.publisher("bad"), host.publisher("web1"));
+    let headers = call_headers("/chancery.v1.RequestLogService/ListEntries");
+    // A message of five bytes: count = 1,024.
+    let question = [0, 0, 0, 0, 3, 0x10, 0x80, 0x08];
+    block_on(async {
+        let channel = good.connections(&host.endpoint(), 1).await.remove(0);
+        let mut signing = JoinSet::new();
+        for n in 0..1_000 {
+            let _ = signing.spawn(sign(channel.clone(), digest_header("tarballs", "prod", n), vec![]));
+        }
+        signing.join_all().await.into_iter().for_each(|signed| drop(signed.unwrap()));
+        let before = memory(&host);
+        // Windows of no bytes at all, and questions without end.
+        let next = |n: u32| {
+            let stream = 2 * n + 1;
+            match n {
+                0 => frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]),
+                1..=1_000 => [frame(HEADERS, END_HEADERS, stream, &headers), frame(DATA, END_STREAM, stream, &question)].concat(),
+                _ => frame(PING, 0, 0, &[0; 8]),
+            }
+        };
+        let others = sign(channel.clone(), digest_header("tarballs", "prod", 9_999), vec![]);
+        let (_, _, signed) = tokio::join!(abuse(&host, &bad, next), abuse(&host, &bad, next), others);
+        let _ = signed.unwrap();
+        let grown = memory(&host).saturating_sub(before);
+        assert!(grown < GROWTH, "the gateway grew by {grown} KiB");
+    });
+}
+
+#[test]
 fn abuse_of_http2_neither_fills_the_memory_nor_keeps_others_out() {
     let host = Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]").start();
     let (bad, good) = (host.publisher("bad"), host.publisher("web1"));
-    let all = call_headers();
+    let all = call_headers("/chancery.v1.SigningService/Sign");
     let headers = all.as_slice();
     let half = headers.len() / 2;
     type Next<'a> = Box<dyn FnMut(u32) -> Vec<u8> + 'a>;

@@ -130,7 +130,7 @@ fn numbers_come_over_a_socket_and_as_a_file_and_say_which_layers_hold() {
     let _ = run(host.chanceryd_plain(&["metrics"]).arg("--to").arg(&file)).ok();
     let text = std::fs::read_to_string(&file).unwrap();
     let found = read(&host, Answer { status: 200, headers: String::new(), body: text.clone() });
-    assert_eq!(found["chancery_keeper_up"], 1.0, "{text}");
+    assert!(found.keys().any(|name| name.starts_with("chancery_keeper_up")) && text.contains("\nchancery_keeper_up 1\n"), "{text}");
     for process in ["gateway", "keeper"] {
         let sealed = format!("chancery_cell_layer{{process=\"{process}\",layer=\"seccomp\"}} 1");
         assert!(text.contains(&sealed), "{text}");

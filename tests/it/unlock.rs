@@ -108,3 +108,22 @@ fn a_locked_key_host_stops_at_once_and_leaves_no_keeper_behind() {
     waiting.gateway.kill().unwrap();
     KeyHost::wait_gone(keeper);
 }
+
+#[test]
+fn who_is_revoked_while_the_keys_are_locked_has_no_service_afterwards() {
+    let host = host();
+    let mut waiting = Waiting::start(&host);
+    let publisher = host.publisher_of("web1", &waiting.endpoint);
+    let _ = run(&mut host.chanceryd_plain(&["revoke", "web1", "--role", "publisher"])).ok();
+    KeyHost::signal(waiting.gateway.id(), Signal::HUP);
+    let _ = run(host.chanceryd_plain(&["key", "unlock"]).arg("--passphrase-file").arg(host.passphrase_file())).ok();
+    waiting.ready();
+    block_on(async {
+        let attempt = async {
+            let channel = publisher.endpoint(&waiting.endpoint).connect().await.ok()?;
+            sign(channel, digest_header("tarballs", "prod", 1), vec![]).await.ok()
+        };
+        assert!(attempt.await.is_none(), "a revoked certificate is served");
+    });
+    waiting.end();
+}

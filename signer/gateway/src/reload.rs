@@ -5,7 +5,7 @@ use crate::config::{ConfigError, Gateway};
 use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::tls::Trust;
-use chancery_channel::{Answer, ToKeeper};
+use chancery_channel::{Answer, RefusalKind, ToKeeper};
 use chancery_journal::Journal;
 use std::error::Error;
 use std::path::Path;
@@ -49,7 +49,7 @@ impl Reload<'_> {
             Settings::Unknown => self.metrics.reloaded("settings", false),
             Settings::Reloaded => self.metrics.reloaded("settings", true),
         }
-        let done = self.certificates();
+        let done = certificates(self.trust, self.files.running);
         self.metrics.reloaded("certificates", done);
         let done = self.policy().await;
         self.metrics.reloaded("policy", done);
@@ -69,21 +69,13 @@ impl Reload<'_> {
                 }
                 Err(error) => refused(&chain(&error)),
             },
-            Ok(Ok(Answer::Refused(refusal))) => refused(&refusal.message),
+            // One that has no time has not read it.
+            Ok(Ok(Answer::Refused(refusal))) if refusal.kind != RefusalKind::Busy => refused(&refusal.message),
             _ => {
                 tracing::error!("not reloaded: signer.toml; the keeper does not answer");
                 Settings::Unknown
             }
         }
-    }
-
-    fn certificates(&self) -> bool {
-        if let Err(error) = self.trust.reload(&self.files.running.tls_files()) {
-            tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force");
-            return false;
-        }
-        tracing::info!(generation = self.trust.generation(), "reloaded: certificates and revocations");
-        true
     }
 
     async fn policy(&self) -> bool {
@@ -102,6 +94,16 @@ impl Reload<'_> {
         }
         done
     }
+}
+
+/// Reads certificates and revocations again, and says what came of it in the log; whether they are in force.
+pub fn certificates(trust: &Trust, running: &Gateway) -> bool {
+    if let Err(error) = trust.reload(&running.tls_files()) {
+        tracing::error!(error = chain(&error), "not reloaded: certificates; those before stay in force");
+        return false;
+    }
+    tracing::info!(generation = trust.generation(), "reloaded: certificates and revocations");
+    true
 }
 
 /// What came of reading `signer.toml` again.

@@ -10,7 +10,7 @@ use crate::locked::Locked;
 use crate::metrics::{Metrics, Scraped};
 use crate::notify::Notifier;
 use crate::place::{Place, PlaceError};
-use crate::reload::{Files, Reload};
+use crate::reload::{self, Files, Reload};
 use crate::server::Server;
 use crate::tls::{TlsError, Trust};
 use crate::traces::{Traces, TracesError};
@@ -157,7 +157,7 @@ async fn attend(files: Files<'_>, opened: Opened) -> Result<(), ServeError> {
     let channel = tokio::net::UnixStream::from_std(channel).map_err(ServeError::Process)?;
     let greeted = tokio::select! {
         greeted = greeted(Greeting::new(channel), &mut place, config, &trust, &notifier) => greeted?,
-        name = signals.end() => {
+        name = signals.end(|| _ = reload::certificates(&trust, config)) => {
             tracing::info!(signal = name, "stopping before the keeper was ready");
             keeper.stop(limits.drain_timeout).await;
             return Ok(());
@@ -323,11 +323,12 @@ impl Signals {
         }
     }
 
-    /// The name of one that says to end.
-    async fn end(&mut self) -> &'static str {
+    /// The name of one that says to end. Until then `reload` is done for each that says to reload.
+    async fn end(&mut self, reload: impl Fn()) -> &'static str {
         loop {
-            if let Told::End(name) = self.next().await {
-                return name;
+            match self.next().await {
+                Told::End(name) => return name,
+                Told::Reload => reload(),
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::config::Limits;
 use crate::health::{Health, Pulse};
 use crate::link::Link;
 use crate::metrics::Metrics;
-use crate::services::{CallLimits, Cells, Keys, RequestLog, Signing, known_only, until};
+use crate::services::{CallLimits, Cells, Held, Keys, RequestLog, Signing, known_only, until};
 use crate::tls::Trust;
 use chancery_channel::{Cell, Ready};
 use chancery_proto::v1::key_service_server::KeyServiceServer;
@@ -129,8 +129,8 @@ fn router(limits: &Limits, link: &Link, metrics: &Arc<Metrics>, cells: Cells, st
         .http2_keepalive_interval(Some(limits.keepalive_interval))
         .http2_keepalive_timeout(Some(limits.keepalive_timeout))
         .add_service(SigningServiceServer::new(signing).max_decoding_message_size(message))
-        .add_service(KeyServiceServer::new(keys).max_decoding_message_size(QUESTION_MAX))
-        .add_service(RequestLogServiceServer::new(log).max_decoding_message_size(ANSWER_MAX))
+        .add_service(Held::new(KeyServiceServer::new(keys).max_decoding_message_size(QUESTION_MAX), limits.request_timeout))
+        .add_service(Held::new(RequestLogServiceServer::new(log).max_decoding_message_size(ANSWER_MAX), limits.request_timeout))
 }
 
 fn count(n: u32) -> usize {

@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
+/// Answers that one principal may have waiting for it; each can be as large as a frame.
+const READS: usize = 16;
+
 /// Counts connections by name, and bounds the requests of each name. Those whose certificate names nobody share the empty name.
 #[derive(Clone)]
 pub(super) struct Guests {
@@ -25,6 +28,7 @@ struct Present {
 #[derive(Debug, Clone)]
 pub struct Allowance {
     turns: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
     pace: Option<Arc<Pace>>,
 }
 
@@ -59,13 +63,19 @@ impl Allowance {
     #[must_use]
     pub fn new(in_flight: usize, rate: Option<Rate>) -> Self {
         let pace = rate.map(|rate| Arc::new(Pace::new(rate, Instant::now())));
-        Self { turns: Arc::new(Semaphore::new(in_flight)), pace }
+        Self { turns: Arc::new(Semaphore::new(in_flight)), reads: Arc::new(Semaphore::new(READS)), pace }
     }
 
     /// A permit for each request that may be under way.
     #[must_use]
     pub const fn turns(&self) -> &Arc<Semaphore> {
         &self.turns
+    }
+
+    /// A permit for each answer of the log that was asked for and not taken yet.
+    #[must_use]
+    pub const fn reads(&self) -> &Arc<Semaphore> {
+        &self.reads
     }
 
     /// Lets one request through.

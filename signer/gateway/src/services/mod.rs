@@ -1,10 +1,12 @@
 //! The gRPC services. Each is a thin skin: identity, wire, link, wire.
 
+mod held;
 mod keys;
 mod log;
 mod sign;
 mod sign_batch;
 
+pub use held::Held;
 pub use keys::{Cells, Keys};
 pub use log::RequestLog;
 

@@ -9,8 +9,8 @@ use crate::key::OpenKeys;
 use chancery_channel::{Answer, Body, Checkpoint, ConsistencyProof, Entries, KeyState, Leaf, Refusal, RefusalKind, Stats, ToKeeper};
 use chancery_reqlog::{ReadError, Reader, WitnessAnswer};
 use chancery_tlog::TilePath;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// Reads that may wait; more are refused as busy.
@@ -33,14 +33,61 @@ enum Read {
 
 /// Asks for reads.
 pub(crate) struct Reads {
-    queue: SyncSender<(u64, Read)>,
+    queue: Arc<Queue>,
     outbox: Arc<Outbox>,
+}
+
+/// Reads that wait. What the gateway asks for itself, so that a certificate can be taken back, goes before whatever clients ask for.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    gateways: VecDeque<(u64, Read)>,
+    clients: VecDeque<(u64, Read)>,
+    closed: bool,
+}
+
+impl Queue {
+    /// Whether there is room for it.
+    fn put(&self, id: u64, read: Read) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = match read {
+            Read::Settings | Read::Stats | Read::Reload => &mut waiting.gateways,
+            _ => &mut waiting.clients,
+        };
+        let has_room = queue.len() < QUEUE;
+        if has_room {
+            queue.push_back((id, read));
+            self.more.notify_one();
+        }
+        has_room
+    }
+
+    /// The next one; `None` when nobody asks any more.
+    fn take(&self) -> Option<(u64, Read)> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing = |waiting: &mut Waiting| waiting.gateways.is_empty() && waiting.clients.is_empty() && !waiting.closed;
+        let mut waiting = self.more.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
+        waiting.gateways.pop_front().or_else(|| waiting.clients.pop_front())
+    }
+}
+
+impl Drop for Reads {
+    fn drop(&mut self) {
+        self.queue.waiting.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.queue.more.notify_all();
+    }
 }
 
 impl Reads {
     /// Starts the thread; it ends when the `Reads` is dropped.
     pub(crate) fn start(mut desk: Desk) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (queue, work) = sync_channel(QUEUE);
+        let queue = Arc::<Queue>::default();
+        let work = Arc::clone(&queue);
         let outbox = Arc::clone(&desk.outbox);
         let thread = thread::Builder::new().name("reads".to_owned()).spawn(move || desk.run(&work))?;
         Ok((Self { queue, outbox }, thread))
@@ -63,7 +110,7 @@ impl Reads {
             }
             ToKeeper::Sign { .. } | ToKeeper::Chunk { .. } | ToKeeper::Cancel { .. } => return,
         };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send((id, read)) {
+        if !self.queue.put(id, read) {
             let refusal = unrecorded(RefusalKind::Busy, "reads-busy", "too many reads of the log at once; try again".into());
             self.outbox.answer(id, Answer::Refused(refusal));
         }
@@ -82,8 +129,8 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    fn run(&mut self, work: &Receiver<(u64, Read)>) {
-        for (id, read) in work {
+    fn run(&mut self, work: &Queue) {
+        while let Some((id, read)) = work.take() {
             let answer = self.read(read).unwrap_or_else(Answer::Refused);
             self.outbox.answer(id, answer);
         }
@@ -149,4 +196,19 @@ fn not_found(message: &str) -> Refusal {
 
 fn refused(error: &ReadError) -> Refusal {
     unrecorded(RefusalKind::NotFound, "not-readable", error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_clients_ask_for_the_gateway_is_heard_first() {
+        let queue = Queue::default();
+        assert!((0..1024).all(|id| queue.put(id, Read::Checkpoint)));
+        assert!(!queue.put(1024, Read::Checkpoint), "clients wait in a queue of bounded length");
+        assert!(queue.put(1025, Read::Settings) && queue.put(1026, Read::Reload));
+        let taken: Vec<u64> = (0..3).map(|_| queue.take().unwrap().0).collect();
+        assert_eq!(taken, [1025, 1026, 0]);
+    }
 }
