@@ -9,9 +9,12 @@ dir=${CHANCERY_DIR:-/etc/chancery} state=${CHANCERY_STATE_DIR:-/var/lib/chancery
 owner() { if [ "$(id -u)" = 0 ]; then chown "$@"; else echo "not root: not done: chown $*" >&2; fi; }
 
 if [ -z "${CHANCERY_PASSPHRASE_FILE:-}" ]; then
-    umask 077
-    CHANCERY_PASSPHRASE_FILE=$(mktemp)
+    # In memory, and gone also when this is interrupted.
+    CHANCERY_PASSPHRASE_FILE=$(mktemp -p /run chancery-passphrase.XXXXXX)
     trap 'rm -f "$CHANCERY_PASSPHRASE_FILE"' EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     systemd-ask-password --timeout=0 "Passphrase that seals the keys (at least 8 characters):" >"$CHANCERY_PASSPHRASE_FILE"
 fi
 names=""

@@ -272,3 +272,33 @@ fn a_key_is_rotated_while_both_versions_are_believed_and_signs_nothing_after_its
 fn host_file(publisher: &Publisher, name: &str) -> PathBuf {
     publisher.dir().parent().unwrap().join(name)
 }
+
+#[test]
+fn a_key_host_whose_log_is_elsewhere_is_backed_up_and_restored_to_the_same_places() {
+    let setup = Setup::new().key("tarballs", "sshsig");
+    let mut host = setup.grant("web1", "tarballs", &["sshsig"], "**", "namespaces = [\"file\"]").make();
+    let log = host.temp().join("state/log");
+    fs::create_dir_all(log.parent().unwrap()).unwrap();
+    let config = host.read("signer.toml");
+    let elsewhere = config.replace("\nlog = \"log\"", &format!("\nlog = \"{}\"", log.display()));
+    assert_ne!(config, elsewhere);
+    host.write("signer.toml", &elsewhere);
+    host.serve();
+    let publisher = host.publisher("web1");
+    let _ = sign(&host, &publisher, "before").ok();
+    let Some((identity, recipient)) = age_key(&host, "backup.key") else { return };
+    let sealed = host.temp().join("host.age");
+    let _ = backup(&host, &sealed, &["--recipient", &recipient, "--with-log", "--with-pki-keys"]).ok();
+    assert_eq!(host.stop(), Some(0));
+    let checkpoint = kept_by(&publisher);
+    fs::remove_dir_all(host.dir()).unwrap();
+    fs::remove_dir_all(&log).unwrap();
+    let said = restore(&host, &sealed, &[], &identity).failed(1, "restore it there: --log ");
+    assert!(!host.dir().exists(), "half a key host is left: {said:?}");
+    let there = log.to_str().unwrap();
+    let _ = restore(&host, &sealed, &["--log", there], &identity).ok();
+    assert!(log.join("wal").is_dir() && !host.dir().join("log").exists());
+    let _ = accept(&host, &checkpoint).ok();
+    host.serve();
+    let _ = sign(&host, &publisher, "after").ok();
+}

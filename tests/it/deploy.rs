@@ -88,6 +88,13 @@ fn packet_filters_are_accepted() {
     if skipped("nft") {
         return;
     }
+    let of = |file: &str, name: &str| {
+        let text = fs::read_to_string(deploy().join(file)).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{file} has no {name}")).rsplit([':', ' ']).next().unwrap().to_owned()
+    };
+    let parks_at = of("config/relay.env", "RELAY_LISTEN_SIGNER=");
+    assert_eq!(of("nftables/dial-out.nft", "define RELAY_PORT ="), parks_at, "a key host could not reach the relay as it is installed");
     for rules in files("nftables") {
         // Debian has it where only root's path leads.
         let _ = run(Command::new("/usr/sbin/nft").args(["-c", "-f"]).arg(rules)).ok();

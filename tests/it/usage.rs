@@ -1,6 +1,8 @@
 //! Programs as people use them: in pipes, with slips.
 
 use chancery_tests::{Setup, program, run};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -54,4 +56,20 @@ fn a_backup_that_is_not_made_leaves_no_shares() {
         assert!(!shares.exists());
     }
     assert_eq!(std::fs::read_to_string(&taken).unwrap(), "another backup");
+}
+
+#[test]
+fn whatever_the_umask_of_who_makes_a_key_host_the_user_of_its_gateway_can_read_what_it_serves_with() {
+    let host = Setup::new().make();
+    let dir = host.temp().join("strict");
+    let mut init = Command::new("sh");
+    let _ = init.args(["-c", "umask 077; exec \"$0\" init \"$1\" --name localhost --passphrase-file \"$2\""]).arg(program("chanceryd"));
+    let _ = run(init.arg(&dir).arg(host.passphrase_file())).ok();
+    let mode = |name: &str| fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777;
+    for public in ["pki/ca.crt", "pki/server.crt", "pki/clients.crl"] {
+        assert_eq!(mode(public), 0o644, "{public}");
+    }
+    for private in ["pki/server.key", "ca/ca.key"] {
+        assert_eq!(mode(private), 0o600, "{private}");
+    }
 }

@@ -102,6 +102,9 @@ struct Restore {
     /// A share of the identity that opens it; as many are needed as the shares say.
     #[arg(long, value_name = "FILE")]
     share: Vec<PathBuf>,
+    /// Where the log is to be, when the key host had it outside its directory; the same path as before.
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
 }
 
 impl Backup {
@@ -145,13 +148,14 @@ impl Restore {
             Some(path) => Opener::read(path)?,
             None => Opener::from_shares(&self.share)?,
         };
-        let restored = restore(&self.file, &opener, &options.dir)?;
+        let restored = restore(&self.file, &opener, &options.dir, self.log.as_deref())?;
         let dir = options.dir.display();
         let facts = json!({
             "dir": options.dir, "files": restored.files, "created": restored.created, "entries": restored.entries,
             "with_log": restored.with_log,
         });
-        let log = if restored.with_log { "" } else { "put the log's segments back into log/wal, which the backup does not have\n      " };
+        let log =
+            if restored.with_log { "" } else { "put the log's segments back into the log's wal/, which the backup does not have\n      " };
         let text = format!(
             "restored {} files to {dir}, as they were on {}; the log had {} entries\nnothing is signed yet\n\
              next: {log}chanceryd log accept --checkpoint FILE --dir {dir}, with the newest checkpoint that a publisher or a witness holds\n",

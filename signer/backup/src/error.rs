@@ -30,12 +30,18 @@ pub enum BackupError {
         usual.display()
     )]
     Elsewhere {
-        /// `keys`, `log` or `policy`.
+        /// `keys` or `policy`.
         what: &'static str,
         /// Where they are.
         path: PathBuf,
         /// Where they should be.
         usual: PathBuf,
+    },
+    /// The log of the key host that was backed up was elsewhere.
+    #[error("signer.toml in the backup has the log at {}; restore it there: --log {}", log.display(), log.display())]
+    OtherLog {
+        /// Where.
+        log: PathBuf,
     },
     /// There is no checkpoint to compare a restored log with.
     #[error("there is no request log yet, so a backup could not be told from an older one; run `chanceryd serve` once, then back up")]

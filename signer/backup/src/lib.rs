@@ -26,7 +26,7 @@ pub use share::{Split, SplitIdentity};
 
 use chancery_keeper::config::Config;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "chancery-backup/v1";
 /// The first file of an archive.
@@ -47,15 +47,28 @@ struct Manifest {
     checkpoint: String,
 }
 
-/// What a restored key host expects where.
-fn check_places(config: &Config, dir: &Path) -> Result<(), BackupError> {
-    let places = [("keys", &config.keys, "keys"), ("log", &config.log, "log"), ("policy", &config.policy, "policy.toml")];
-    for (what, path, usual) in places {
-        if *path != dir.join(usual) {
-            return Err(BackupError::Elsewhere { what, path: path.clone(), usual: usual.into() });
-        }
+/// Where the files of a key host are. Their names in a backup do not depend on it.
+#[derive(Debug, Clone)]
+struct Places {
+    dir: PathBuf,
+    log: PathBuf,
+}
+
+impl Places {
+    /// The path of a file by its name in a backup.
+    fn of(&self, name: &str) -> PathBuf {
+        name.strip_prefix("log/").map_or_else(|| self.dir.join(name), |in_log| self.log.join(in_log))
     }
-    Ok(())
+
+    /// What is not where a restored key host would look for it.
+    fn check(&self, config: &Config) -> Result<(), BackupError> {
+        for (what, path, usual) in [("keys", &config.keys, "keys"), ("policy", &config.policy, "policy.toml")] {
+            if *path != self.dir.join(usual) {
+                return Err(BackupError::Elsewhere { what, path: path.clone(), usual: usual.into() });
+            }
+        }
+        if config.log == self.log { Ok(()) } else { Err(BackupError::OtherLog { log: config.log.clone() }) }
+    }
 }
 
 fn io_error<'a>(step: &'static str, path: &'a Path) -> impl Fn(std::io::Error) -> BackupError + 'a {

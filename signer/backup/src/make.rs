@@ -1,7 +1,7 @@
 //! Making a backup.
 
 use super::names::expected;
-use super::{BackupError, FORMAT, MANIFEST, Manifest, check_places, io_error};
+use super::{BackupError, FORMAT, MANIFEST, Manifest, Places, io_error};
 use age::x25519::Recipient;
 use chancery_keeper::config::Config;
 use chancery_keeper::key::time_text;
@@ -36,7 +36,8 @@ pub struct Made {
 /// # Errors
 /// [`BackupError`]; then there is no such file.
 pub fn make(dir: &Path, config: &Config, to: &Path, recipients: &[Recipient], plan: Plan, now: u64) -> Result<Made, BackupError> {
-    check_places(config, dir)?;
+    let places = Places { dir: dir.to_owned(), log: config.log.clone() };
+    places.check(config)?;
     // First: what is read of the log after it is at least as new.
     let checkpoint = std::fs::read_to_string(config.log.join("public/checkpoint")).map_err(|_| BackupError::NoCheckpoint)?;
     let entries = checkpoint.lines().nth(1).and_then(|size| size.parse().ok()).ok_or(BackupError::NoCheckpoint)?;
@@ -54,7 +55,7 @@ pub fn make(dir: &Path, config: &Config, to: &Path, recipients: &[Recipient], pl
         _ => io_error("create", to)(e),
     })?;
     let written = encryptor.wrap_output(io::BufWriter::new(file)).map_err(io_error("write", to)).and_then(|sealed| {
-        let mut archive = Archive { tar: tar::Builder::new(sealed), dir, to, files: 0 };
+        let mut archive = Archive { tar: tar::Builder::new(sealed), places, to, files: 0 };
         archive.fill(&manifest, plan)?;
         archive.finish()
     });
@@ -72,7 +73,7 @@ pub fn make(dir: &Path, config: &Config, to: &Path, recipients: &[Recipient], pl
 
 struct Archive<'a, W: Write> {
     tar: tar::Builder<age::stream::StreamWriter<W>>,
-    dir: &'a Path,
+    places: Places,
     to: &'a Path,
     files: usize,
 }
@@ -119,7 +120,7 @@ impl<W: Write> Archive<'_, W> {
 
     fn add_below(&mut self, folder: &str) -> Result<(), BackupError> {
         for name in self.names_in(folder)? {
-            if self.dir.join(&name).is_dir() {
+            if self.places.of(&name).is_dir() {
                 self.add_below(&name)?;
             } else if expected(&name).is_some() {
                 self.add_file(&name)?;
@@ -129,7 +130,7 @@ impl<W: Write> Archive<'_, W> {
     }
 
     fn names_in(&self, folder: &str) -> Result<Vec<String>, BackupError> {
-        let path = self.dir.join(folder);
+        let path = self.places.of(folder);
         let entries = match std::fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -145,7 +146,7 @@ impl<W: Write> Archive<'_, W> {
     }
 
     fn add_file(&mut self, name: &str) -> Result<(), BackupError> {
-        let path = self.dir.join(name);
+        let path = self.places.of(name);
         let Some(known) = expected(name) else { return Ok(()) };
         let file = match File::open(&path) {
             Ok(file) => file,

@@ -1,7 +1,7 @@
 //! Making a key host out of a backup.
 
 use super::names::expected;
-use super::{BackupError, FORMAT, MANIFEST, Manifest, check_places, io_error};
+use super::{BackupError, FORMAT, MANIFEST, Manifest, Places, io_error};
 use age::x25519::Identity;
 use chancery_keeper::config::Config;
 use chancery_keeper::{guarded, key};
@@ -57,27 +57,33 @@ impl Opener {
     }
 }
 
-/// Writes what is in a backup into a directory that is not there yet or empty. The restored log is marked, so that nothing is signed before
+/// Writes what is in a backup into a directory that is not there yet or empty, and the request log into `log`, or a directory of that name in
+/// it. The restored log is marked, so that nothing is signed before
 /// it was compared with what others hold.
 ///
 /// # Errors
 /// [`BackupError`]; a directory that was not there before is taken away again.
-pub fn restore(backup: &Path, opener: &Opener, dir: &Path) -> Result<Restored, BackupError> {
-    let existed = dir.exists();
-    if existed && std::fs::read_dir(dir).map_err(io_error("list", dir))?.next().is_some() {
-        return Err(BackupError::NotEmpty { dir: dir.to_owned() });
+pub fn restore(backup: &Path, opener: &Opener, dir: &Path, log: Option<&Path>) -> Result<Restored, BackupError> {
+    let places = Places { dir: dir.to_owned(), log: log.map_or_else(|| dir.join("log"), Path::to_owned) };
+    let roots = [&places.dir, &places.log].map(|path| (path.clone(), path.exists()));
+    for (path, existed) in &roots {
+        if *existed && std::fs::read_dir(path).map_err(io_error("list", path))?.next().is_some() {
+            return Err(BackupError::NotEmpty { dir: path.clone() });
+        }
     }
-    let unpacked = Unpacking { backup, dir, written: BTreeSet::new() }.run(opener);
-    if unpacked.is_err() && !existed {
-        // Half a key host is of no use; why it is so is told already.
-        let _ = std::fs::remove_dir_all(dir);
+    let unpacked = Unpacking { backup, places, written: BTreeSet::new() }.run(opener);
+    if unpacked.is_err() {
+        for (path, _) in roots.iter().filter(|(_, existed)| !existed) {
+            // Half a key host is of no use; why it is so is told already.
+            let _ = std::fs::remove_dir_all(path);
+        }
     }
     unpacked
 }
 
 struct Unpacking<'a> {
     backup: &'a Path,
-    dir: &'a Path,
+    places: Places,
     written: BTreeSet<PathBuf>,
 }
 
@@ -93,8 +99,8 @@ impl Unpacking<'_> {
             Some(first) => self.manifest(first.map_err(|e| self.damaged(e))?)?,
             None => return Err(self.content("it is empty")),
         };
-        durable::create_dir_all(self.dir, 0o700)?;
-        restored::mark(&self.dir.join("log"))?;
+        durable::create_dir_all(&self.places.dir, 0o700)?;
+        restored::mark(&self.places.log)?;
         for entry in entries {
             self.write(entry.map_err(|e| self.damaged(e))?)?;
         }
@@ -119,8 +125,8 @@ impl Unpacking<'_> {
         if entry.header().entry_type() != tar::EntryType::Regular || size > known.max {
             return Err(self.content(&format!("{name:?} in it is no file, or too large")));
         }
-        let path = self.dir.join(&*name);
-        durable::create_dir_all(path.parent().unwrap_or(self.dir), if name.starts_with("log/public/") { 0o755 } else { 0o700 })?;
+        let path = self.places.of(&name);
+        durable::create_dir_all(path.parent().unwrap_or(&self.places.dir), if name.starts_with("log/public/") { 0o755 } else { 0o700 })?;
         let opened = File::options().write(true).create_new(true).mode(0o600).open(&path);
         let mut file = opened.map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists => self.content(&format!("it has {name:?} twice")),
@@ -139,14 +145,14 @@ impl Unpacking<'_> {
     /// Whether what was written is a key host, and the one that the backup says.
     fn check(&self, manifest: &Manifest) -> Result<Restored, BackupError> {
         for needed in ["signer.toml", "policy.toml", "keys/keyring.toml", "keys/log.toml", "log/public/checkpoint"] {
-            if !self.written.contains(&self.dir.join(needed)) {
+            if !self.written.contains(&self.places.of(needed)) {
                 return Err(self.content(&format!("it has no {needed}")));
             }
         }
         let folders: BTreeSet<&Path> = self.written.iter().filter_map(|path| path.parent()).collect();
         folders.into_iter().try_for_each(durable::sync_dir)?;
-        let config = Config::read(self.dir)?;
-        check_places(&config, self.dir)?;
+        let config = Config::read(&self.places.dir)?;
+        self.places.check(&config)?;
         let key = key::log_verifier_key(&config.keys)?;
         let checkpoint = Checkpoint::open(&manifest.checkpoint, &key).ok().filter(|c| c.origin == config.origin);
         let checkpoint = checkpoint.ok_or_else(|| self.content("its checkpoint is not by the log's key in it"))?;

@@ -55,6 +55,8 @@ fn staged<'a>(path: &'a Path, bytes: &[u8], mode: u32) -> Result<(&'a Path, Name
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<_> {
         let mut file = tempfile::Builder::new().prefix(".tmp-").permissions(Permissions::from_mode(mode)).tempfile_in(parent)?;
+        // What the umask of who calls us takes away is needed by the user of the service.
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)
