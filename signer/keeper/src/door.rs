@@ -14,7 +14,7 @@ use std::net::Shutdown;
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Whoever brings the passphrase has it at hand.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -153,8 +153,27 @@ fn attend(visitor: &UnixStream, keys: &Path) -> Option<Keyring> {
 }
 
 fn brought(visitor: &UnixStream) -> Result<Passphrase, String> {
-    visitor.set_read_timeout(Some(PATIENCE)).and_then(|()| visitor.set_write_timeout(Some(PATIENCE))).map_err(|e| e.to_string())?;
-    Passphrase::received(visitor).map_err(|e| e.to_string())
+    visitor.set_write_timeout(Some(PATIENCE)).map_err(|e| e.to_string())?;
+    let by = Instant::now().checked_add(PATIENCE).ok_or("the clock is at its end")?;
+    Passphrase::received(Hurried { visitor, by }).map_err(|e| e.to_string())
+}
+
+/// Reads until then, however little comes at once.
+struct Hurried<'a> {
+    visitor: &'a UnixStream,
+    by: Instant,
+}
+
+impl io::Read for Hurried<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let left = self.by.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.visitor.set_read_timeout(Some(left))?;
+        let mut from = self.visitor;
+        from.read(room)
+    }
 }
 
 /// Brings a passphrase to the keeper that waits for it at `path`.

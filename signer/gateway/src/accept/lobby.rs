@@ -167,7 +167,9 @@ impl Greeter {
         let name = match &identity {
             Ok(identity) => identity.principal.as_str(),
             Err(error) => {
-                tracing::warn!(%address, %error, "connected, but names no principal");
+                if self.turned.quiet.says("names-no-principal", &address, Instant::now()) {
+                    tracing::warn!(%address, %error, "connected, but names no principal");
+                }
                 ""
             }
         };

@@ -138,6 +138,7 @@ fn principal<T>(request: &Request<T>) -> Result<&Principal, Status> {
 
 /// Asks the keeper for something that needs no signature.
 async fn ask<'a>(link: &Link, limit: Duration, message: impl FnOnce(u64) -> ToKeeper<'a>) -> Result<Answer, Status> {
+    timeout(limit, link.room()).await.map_err(|_| late(limit))?;
     let mut call = link.call(message).map_err(|e| wire::status(unanswered(&e)))?;
     let answer = timeout(limit, call.answer()).await.map_err(|_| late(limit))?;
     answer.map_err(|e| wire::status(unanswered(&e)))

@@ -129,7 +129,7 @@ impl Process {
 
     fn answer(&mut self, by: Option<Instant>) -> Result<FromHost, Failed> {
         match self.wire.receive(by)?.message()? {
-            FromHost::Failed(fault) => Err(Failed::Fault(fault)),
+            FromHost::Failed(fault) => Err(Failed::Fault(fault.cut())),
             answer => Ok(answer),
         }
     }

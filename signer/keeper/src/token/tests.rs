@@ -7,6 +7,8 @@ fn what_a_library_says_is_cut_and_cannot_write_on_a_terminal() {
     let fault = Fault::new(FaultKind::Other, format!("a\x1b[31m\n{}", "b".repeat(10_000)));
     let said = fault.to_string();
     assert!(said.starts_with("it failed (a [31m b") && said.len() < 400, "{said}");
+    let long = Fault { kind: FaultKind::Other, text: "\n".repeat(200_000) };
+    assert!(long.cut().to_string().len() < 400, "whoever says it, it is cut where it is heard");
 }
 
 #[test]
