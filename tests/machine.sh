@@ -98,7 +98,7 @@ init)
     # Credentials are mounted where services see them only when mounts travel.
     mount --make-rshared /
     exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=other NOTIFY_SOCKET=/share/ready \
-        /lib/systemd/systemd --log-target=console --log-level=info
+        /lib/systemd/systemd --log-target=journal-or-kmsg --log-level=info
     ;;
 *) exit 2 ;;
 esac

@@ -185,7 +185,10 @@ mod tests {
         assert_eq!(read(&inside, 6).unwrap().as_slice(), b"secret");
         check_dir_to_read(&sub).unwrap();
         let error = check_dir(&sub).unwrap_err();
-        assert!(matches!(error, GuardError::Owner { owner: 65534, us: 0, .. }) && error.to_string().contains("run this as that user"), "{error}");
+        assert!(
+            matches!(error, GuardError::Owner { owner: 65534, us: 0, .. }) && error.to_string().contains("run this as that user"),
+            "{error}"
+        );
     }
 
     #[test]
