@@ -136,7 +136,11 @@ fn recover(machine: &Machine) {
 }
 
 fn restart_behind_a_socket(machine: &Machine) {
-    let _ = machine.ok("systemctl enable chanceryd.socket && systemctl restart chanceryd.socket chanceryd.service");
+    let _ = machine.ok(
+        "systemctl enable chanceryd.socket
+        systemctl stop chanceryd.service
+        systemctl start chanceryd.socket chanceryd.service",
+    );
     assert_eq!(value(machine, "StatusText"), "taking requests on [::]:7443");
     let signed = machine.ok(&format!(
         "while [ ! -e stop ]; do {SIGN} || echo FAILED; done &
@@ -207,7 +211,9 @@ fn judge(machine: &Machine) {
 }
 
 fn purge(machine: &Machine) {
-    let _ = machine.ok("systemctl enable --now chanceryd.socket || systemctl start chanceryd.socket chanceryd.service
+    let _ = machine.ok("systemctl stop chanceryd.service
+        systemctl enable --now chanceryd.socket
+        systemctl start chanceryd.service
         apt-get purge -y chancery-keyhost chancery chancery-audit");
     assert_eq!(machine.ok("systemctl list-units --no-legend --all 'chancer*'"), "");
     assert_eq!(machine.ok("ps -e 2>/dev/null | grep chancer || cat /proc/[0-9]*/comm | grep chancer || true"), "");
