@@ -136,11 +136,9 @@ fn recover(machine: &Machine) {
 }
 
 fn restart_behind_a_socket(machine: &Machine) {
-    let _ = machine.ok(
-        "systemctl enable chanceryd.socket
+    let _ = machine.ok("systemctl enable chanceryd.socket
         systemctl stop chanceryd.service
-        systemctl start chanceryd.socket chanceryd.service",
-    );
+        systemctl start chanceryd.socket chanceryd.service");
     assert_eq!(value(machine, "StatusText"), "taking requests on [::]:7443");
     let signed = machine.ok(&format!(
         "while [ ! -e stop ]; do {SIGN} || echo FAILED; done &
