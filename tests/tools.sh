@@ -1,9 +1,10 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
 # CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium,
-# prometheus-client, jsonschema, ip, nft, age, softhsm2-util, help2man, dpkg-deb,
+# prometheus-client, jsonschema, ip, nft, age, softhsm2-util, help2man, debootstrap, dpkg-deb,
 # systemd-analyze, systemd-sysusers, systemd-tmpfiles, systemd-socket-activate.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
+# `boot` skips the test that starts a small Debian with systemd as its first process, which takes root, debootstrap and cgroups of version 2.
 # `netns` skips the tests that lay a cable between two network name spaces, which takes the same; `tun` the one whose cable is a bad one, which
 # takes /dev/net/tun too.
 
@@ -26,6 +27,7 @@ chromium:chromedriver:chromium chromium-driver
 age:age:age
 softhsm2-util:softhsm2-util:softhsm2
 help2man:help2man:help2man
+debootstrap:/usr/sbin/debootstrap:debootstrap
 dpkg-deb:dpkg-deb:dpkg
 signify:signify-openbsd:signify-openbsd
 coreutils:sha256sum:coreutils
@@ -62,6 +64,9 @@ can_mount() {
     # shellcheck disable=SC2086
     unshare --mount $as_root true 2>/dev/null
 }
+
+# Whether systemd can be the first process of a machine in name spaces.
+can_boot() { "$(dirname "${BASH_SOURCE[0]}")/machine.sh" probe >/dev/null 2>&1; }
 
 # Whether networks can be made here, with a firewall.
 can_wire() {

@@ -224,7 +224,7 @@ fn a_gateway_that_stops_waits_until_the_keeper_of_another_service_let_go_of_the_
 }
 
 /// The packages, made out of the programs under test.
-fn packages(out: &Path) -> Option<Vec<PathBuf>> {
+pub(crate) fn packages(out: &Path) -> Option<Vec<PathBuf>> {
     let _ = (tool("help2man")?, tool("dpkg-deb")?);
     let mut build = Command::new(deploy().join("debian/build.sh"));
     let _ = build.env("CHANCERY_DEB_COMPRESSION", "none");

@@ -19,6 +19,7 @@ mod bad_client;
 mod bad_host;
 mod bad_input;
 mod badlink;
+mod boot;
 mod cell;
 mod console;
 mod cosign;

@@ -75,7 +75,8 @@ fn restrict(mut rules: RulesetCreated, plan: &Plan) -> Result<i32, String> {
             Err("Landlock is built into this kernel and switched off (see lsm= on the kernel's command line)".to_owned())
         }
         (RulesetStatus::NotEnforced, _) | (_, LandlockStatus::NotEnabled | LandlockStatus::NotImplemented) => {
-            Err("this kernel has no Landlock (Linux 5.13 brings it, when it is built with it)".to_owned())
+            Err("this kernel has no Landlock (Linux 5.13 brings it, when it is built with it), or a filter around the program forbids it"
+                .to_owned())
         }
         (_, LandlockStatus::Available { effective_abi, .. }) => Ok((effective_abi as i32).min(NEWEST as i32)),
     }

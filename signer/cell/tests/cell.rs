@@ -107,6 +107,6 @@ fn a_kernel_without_a_layer_is_accepted_by_name_or_not_at_all() {
     let why = &refused["refused"];
     assert!(why.contains("no landlock, since this kernel has no Landlock"), "{why}");
     let report = &accepted["report"];
-    assert!(report.ends_with("missing landlock: this kernel has no Landlock (Linux 5.13 brings it, when it is built with it)"), "{report}");
+    assert!(report.contains("missing landlock: this kernel has no Landlock (Linux 5.13 brings it"), "{report}");
     expect(&accepted, FORBIDDEN, &["make", "append", "connect", "exec"]);
 }

@@ -30,7 +30,7 @@ pub enum GuardError {
         wanted: &'static str,
     },
     /// Somebody else could change it.
-    #[error("{} belongs to user {owner}, who could change it; run: chown {us} {}", path.display(), path.display())]
+    #[error("{} belongs to user {owner}, who could change it; run this as that user, or: chown {us} {}", path.display(), path.display())]
     Owner {
         /// The file or directory.
         path: PathBuf,
@@ -59,7 +59,8 @@ pub enum GuardError {
     },
 }
 
-/// Reads a whole file of at most `max` bytes that nobody but us and root can read. The bytes are wiped when dropped.
+/// Reads a whole file of at most `max` bytes that nobody but us and root can read, or nobody but its owner when we are root. The bytes are
+/// wiped when dropped.
 ///
 /// # Errors
 /// [`GuardError`].
@@ -71,18 +72,26 @@ pub fn read(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, GuardError> {
     if !metadata.is_file() {
         return Err(GuardError::Kind { path: path.to_owned(), wanted: "regular file" });
     }
-    check(path, &metadata, "600")?;
+    private(path, &metadata, "600")?;
     let bytes = read_to_end(file, max).map_err(|e| failed("read", path, e))?;
     bytes.ok_or_else(|| GuardError::TooLarge { path: path.to_owned(), max })
 }
 
-/// Checks that a directory is one, and nobody's but ours and root's.
+/// Checks that a directory is one, and nobody's but ours and root's: files may be made in it.
 pub(crate) fn check_dir(path: &Path) -> Result<(), GuardError> {
+    let metadata = directory(path)?;
+    owner(path, &metadata)?;
+    mode(path, &metadata, "700")
+}
+
+/// Checks that a directory is one, and that nobody else can enter it. Root may read what belongs to the keeper's user, as it enrolls clients.
+pub(crate) fn check_dir_to_read(path: &Path) -> Result<(), GuardError> {
+    private(path, &directory(path)?, "700")
+}
+
+fn directory(path: &Path) -> Result<Metadata, GuardError> {
     let metadata = std::fs::metadata(path).map_err(|e| failed("look at", path, e))?;
-    if !metadata.is_dir() {
-        return Err(GuardError::Kind { path: path.to_owned(), wanted: "directory" });
-    }
-    check(path, &metadata, "700")
+    if metadata.is_dir() { Ok(metadata) } else { Err(GuardError::Kind { path: path.to_owned(), wanted: "directory" }) }
 }
 
 /// Reads up to the end; `None` when there are more than `max` bytes. The buffer never moves, so that it leaves no copies behind.
@@ -104,11 +113,20 @@ pub fn read_to_end(mut from: impl Read, max: usize) -> io::Result<Option<Zeroizi
     Ok((len <= max).then_some(bytes))
 }
 
-fn check(path: &Path, metadata: &Metadata, fix: &'static str) -> Result<(), GuardError> {
-    let (us, owner, mode) = (rustix::process::geteuid().as_raw(), metadata.uid(), metadata.mode() & 0o7777);
-    if owner != us && owner != 0 {
-        return Err(GuardError::Owner { path: path.to_owned(), owner, us });
+fn private(path: &Path, metadata: &Metadata, fix: &'static str) -> Result<(), GuardError> {
+    if !rustix::process::geteuid().is_root() {
+        owner(path, metadata)?;
     }
+    mode(path, metadata, fix)
+}
+
+fn owner(path: &Path, metadata: &Metadata) -> Result<(), GuardError> {
+    let (us, owner) = (rustix::process::geteuid().as_raw(), metadata.uid());
+    if owner == us || owner == 0 { Ok(()) } else { Err(GuardError::Owner { path: path.to_owned(), owner, us }) }
+}
+
+fn mode(path: &Path, metadata: &Metadata, fix: &'static str) -> Result<(), GuardError> {
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     // A credential that systemd passes belongs to root and its group; an access list opens it to us, and shows as group bits.
     let others = if owner == 0 && metadata.gid() == 0 { 0o037 } else { 0o077 };
     if mode & others != 0 {
@@ -159,6 +177,24 @@ mod tests {
         assert!(matches!(read(dir.path(), 6), Err(GuardError::Kind { .. })));
         assert!(matches!(read(&file(dir.path(), 0o600), 5), Err(GuardError::TooLarge { .. })));
         assert_eq!(read(&dir.path().join("missing"), 6).unwrap_err().to_string(), format!("cannot open {}/missing", dir.path().display()));
+    }
+
+    #[test]
+    fn root_reads_what_is_the_keepers_and_makes_nothing_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let (sub, inside) = (dir.path().join("keys"), file(dir.path(), 0o600));
+        std::fs::create_dir(&sub).unwrap();
+        std::fs::set_permissions(&sub, std::fs::Permissions::from_mode(0o700)).unwrap();
+        if [&sub, &inside].into_iter().any(|path| std::os::unix::fs::chown(path, Some(65534), None).is_err()) {
+            return;
+        }
+        assert_eq!(read(&inside, 6).unwrap().as_slice(), b"secret");
+        check_dir_to_read(&sub).unwrap();
+        let error = check_dir(&sub).unwrap_err();
+        assert!(
+            matches!(error, GuardError::Owner { owner: 65534, us: 0, .. }) && error.to_string().contains("run this as that user"),
+            "{error}"
+        );
     }
 
     #[test]

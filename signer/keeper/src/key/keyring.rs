@@ -116,6 +116,8 @@ impl Keyring {
     /// [`KeyError::Passphrase`] when the passphrase is not the right one.
     pub fn open(dir: &Path, passphrase: &Passphrase) -> Result<Self, KeyError> {
         let path = existing(dir)?;
+        // What is opened here makes and changes files, and root's would be of no use to the keeper.
+        guarded::check_dir(dir)?;
         let file: KeyringFile = file::read(&path)?;
         let wrong = || KeyError::Passphrase { path: path.clone() };
         if file.kdf.algorithm != ARGON2ID {

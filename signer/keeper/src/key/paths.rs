@@ -15,7 +15,7 @@ pub(super) fn existing(dir: &Path) -> Result<PathBuf, KeyError> {
     if !path.exists() {
         return Err(KeyError::NoKeyring { dir: dir.to_owned() });
     }
-    guarded::check_dir(dir)?;
+    guarded::check_dir_to_read(dir)?;
     Ok(path)
 }
 
