@@ -20,11 +20,13 @@ mod bad_host;
 mod bad_input;
 mod badlink;
 mod cell;
+mod clock;
 mod console;
 mod cosign;
 mod crash;
 mod custody;
 mod deploy;
+mod disk;
 mod docs;
 #[path = "../../crates/formats/tests/peers/helpers.rs"]
 #[allow(dead_code, reason = "each test program uses some of them")]
