@@ -31,6 +31,8 @@ pub struct EndpointStatus {
     pub keeper_cell: Option<Cell>,
     /// What the process that answers gave up, as it says.
     pub gateway_cell: Option<Cell>,
+    /// Why the key host signs nothing just now, as it says; `None` when it signs.
+    pub not_signing: Option<String>,
 }
 
 /// What a process of the key host gave up before it served. Nothing proves it: it is for the people who run the key host.
@@ -124,7 +126,8 @@ impl Client {
         let endpoint = line.endpoint.to_string();
         let keys = compare(&self.profile, &reply.keys);
         let [keeper_cell, gateway_cell] = [reply.keeper_cell, reply.gateway_cell].map(|cell| cell.map(Cell::from));
-        Ok(EndpointStatus { endpoint, log_size, log_size_before, round_trip, keys, witnesses, keeper_cell, gateway_cell })
+        let not_signing = Some(printable(&reply.not_signing)).filter(|why| !why.is_empty());
+        Ok(EndpointStatus { endpoint, log_size, log_size_before, round_trip, keys, witnesses, keeper_cell, gateway_cell, not_signing })
     }
 
     async fn once<T, F: Future<Output = Result<T, Status>>>(&self, line: &Line, call: impl FnOnce(Channel) -> F) -> Result<T, Error> {

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use tonic::Code;
 use tonic::transport::Channel;
 
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     Setup::new().key("tarballs", "sshsig").grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]")
 }
 
@@ -67,7 +67,7 @@ fn a_wrong_passphrase_is_refused_with_a_clear_message() {
 }
 
 /// A reply or a refusal for the `n`th request.
-async fn ask(channel: &Channel, n: u64) -> Result<chancery_proto::v1::SignResponse, tonic::Status> {
+pub(crate) async fn ask(channel: &Channel, n: u64) -> Result<chancery_proto::v1::SignResponse, tonic::Status> {
     sign(channel.clone(), digest_header("tarballs", "prod", n), vec![]).await
 }
 
@@ -115,7 +115,7 @@ fn a_log_that_cannot_be_written_means_no_signature() {
 }
 
 /// Takes all the space there is.
-fn fill(filler: &std::path::Path) {
+pub(crate) fn fill(filler: &std::path::Path) {
     let mut file = fs::File::create(filler).unwrap();
     for size in [1 << 16, 1 << 8, 1] {
         while file.write_all(&vec![0; size]).is_ok() {}
@@ -123,7 +123,7 @@ fn fill(filler: &std::path::Path) {
 }
 
 /// How many permitted requests the published log of a running key host has, once it has come as far as this entry.
-fn recorded(host: &KeyHost, entry: u64) -> u64 {
+pub(crate) fn recorded(host: &KeyHost, entry: u64) -> u64 {
     let (key, public) = (host.vkey().parse().unwrap(), host.inside().join("log/public"));
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {

@@ -21,11 +21,13 @@ mod bad_input;
 mod badlink;
 mod boot;
 mod cell;
+mod clock;
 mod console;
 mod cosign;
 mod crash;
 mod custody;
 mod deploy;
+mod disk;
 mod docs;
 #[path = "../../crates/formats/tests/peers/helpers.rs"]
 #[allow(dead_code, reason = "each test program uses some of them")]

@@ -1,7 +1,7 @@
 //! Keys in a token, made of SoftHSM: they sign as others do, and what happens to the token happens to its keys alone.
 
 use crate::outside::{openssl_accepts, ssh_keygen_accepts};
-use crate::wire::{assert_refused, block_on, digest_header, sign};
+use crate::wire::{assert_refused, block_on, digest_header, sign, wait_health};
 use chancery_proto::v1::SignResponse;
 use chancery_tests::{KeyHost, Output, Publisher, Setup, run, tool};
 use rustix::process::Signal;
@@ -13,8 +13,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tonic::{Code, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
-use tonic_health::pb::health_client::HealthClient;
-use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "8-secret-digits";
@@ -80,19 +78,10 @@ impl Host {
 
     /// Waits until health says this of a key, and no longer than `patience`.
     fn wait_health(&self, publisher: &Publisher, key: &str, wanted: ServingStatus, patience: Duration) {
-        let watching = async {
+        block_on(async {
             let channel = publisher.connections(&self.host.endpoint(), 1).await.remove(0);
-            let request = HealthCheckRequest { service: key.to_owned() };
-            let mut said = HealthClient::new(channel).watch(request).await.unwrap().into_inner();
-            while let Some(HealthCheckResponse { status }) = said.message().await.unwrap() {
-                if status == i32::from(wanted) {
-                    return;
-                }
-            }
-            panic!("health ended before it said {wanted:?} of {key}");
-        };
-        let in_time = block_on(async { tokio::time::timeout(patience, watching).await });
-        in_time.unwrap_or_else(|_| panic!("health does not say {wanted:?} of {key} within {patience:?}"));
+            wait_health(&channel, key, wanted, patience).await;
+        });
     }
 
     /// The key in the token is out of service, everywhere where that is said, and nothing else is.

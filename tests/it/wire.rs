@@ -7,8 +7,12 @@ use chancery_proto::v1::{DeclaredContent, Refusal, SignHeader, SignRequest, Sign
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use std::future::Future;
+use std::time::Duration;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 /// Runs a test that speaks to servers.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -65,4 +69,20 @@ pub(crate) fn assert_refused(outcome: Result<SignResponse, Status>, code: Code, 
     assert_eq!((status.code(), refusal.reason.as_str()), (code, reason), "{status:?}");
     assert!(status.message().contains(says), "should say {says:?}: {}", status.message());
     refusal
+}
+
+/// Waits until health says this of a key (the empty name: of the key host), and no longer than `patience`.
+pub(crate) async fn wait_health(channel: &Channel, key: &str, wanted: ServingStatus, patience: Duration) {
+    let watching = async {
+        let request = HealthCheckRequest { service: key.to_owned() };
+        let mut said = HealthClient::new(channel.clone()).watch(request).await.unwrap().into_inner();
+        while let Some(HealthCheckResponse { status }) = said.message().await.unwrap() {
+            if status == i32::from(wanted) {
+                return;
+            }
+        }
+        panic!("health ended before it said {wanted:?} of {key:?}");
+    };
+    let in_time = tokio::time::timeout(patience, watching).await;
+    in_time.unwrap_or_else(|_| panic!("health does not say {wanted:?} of {key:?} within {patience:?}"));
 }

@@ -50,6 +50,8 @@ pub(crate) enum CliError {
     Runtime(#[source] io::Error),
     #[error("the result cannot be printed")]
     Print(#[source] io::Error),
+    #[error("{endpoint} signs nothing just now: {why}. It goes on by itself once that is mended")]
+    NotSigning { endpoint: String, why: String },
     /// Each of them was reported already.
     #[error("{failed} of {all} {what}")]
     Several { failed: usize, all: usize, what: &'static str, code: u8 },
@@ -65,6 +67,7 @@ impl CliError {
             | Self::Write(_)
             | Self::Save(_)
             | Self::Framed { .. }
+            | Self::NotSigning { .. }
             | Self::NotSigned { .. }
             | Self::Validity { .. }
             | Self::Signatures { .. }

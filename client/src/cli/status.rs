@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 
 const AFTER_HELP: &str =
     "Exits with 3 when an endpoint cannot be reached, with 4 when a key or the log is not the one that was seen before, with 1 \
-when a pinned key is locked or missing. A witness that has not cosigned the newest entries is shown, and no fault: it is asked from time to time.
+when a pinned key is locked or missing or nothing is signed. A witness that has not cosigned the newest entries is shown, and no fault: it is \
+asked from time to time.
 
 Example:
   chancery status --timeout 5 --json";
@@ -56,6 +57,9 @@ fn describe(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> String
         .map_or_else(|| "is seen for the first time".to_owned(), |before| format!("is the one that had {before} when it was last seen"));
     let milliseconds = status.round_trip.as_secs_f64() * 1000.0;
     let mut text = format!("{endpoint}  answers in {milliseconds:.1} ms; the log has {} entries and {history}\n", status.log_size);
+    if let Some(why) = &status.not_signing {
+        let _ = writeln!(text, "  NOTHING IS SIGNED: {why}");
+    }
     for key in &status.keys {
         let _ = writeln!(text, "  {}", keys::line(key));
     }
@@ -119,6 +123,7 @@ fn describe_json(endpoint: &str, status: &Result<EndpointStatus, CliError>) -> V
             "round_trip_ms": s.round_trip.as_secs_f64() * 1000.0,
             "log_size": s.log_size,
             "log_size_before": s.log_size_before,
+            "not_signing": s.not_signing,
             "keys": s.keys.iter().map(keys::facts).collect::<Vec<_>>(),
             "witnesses": s.witnesses.iter().map(|witness| witness_json(witness, s.log_size)).collect::<Vec<_>>(),
             "cell": { "keeper": cell_json(s.keeper_cell.as_ref()), "gateway": cell_json(s.gateway_cell.as_ref()) },
@@ -134,7 +139,9 @@ fn judge(list: Vec<Result<EndpointStatus, CliError>>, output: Output) -> Result<
     for status in list {
         let fault = match status {
             Err(error) => Err(error),
-            Ok(status) => keys::judge(&status.keys).and_then(|()| witnessed(&status)).and_then(|()| locked(&status)),
+            Ok(status) => {
+                keys::judge(&status.keys).and_then(|()| witnessed(&status)).and_then(|()| locked(&status)).and_then(|()| signing(&status))
+            }
         };
         match fault {
             Ok(()) => {}
@@ -152,6 +159,11 @@ fn judge(list: Vec<Result<EndpointStatus, CliError>>, output: Output) -> Result<
 fn witnessed(status: &EndpointStatus) -> Result<(), CliError> {
     let misbehaviour = status.witnesses.iter().find_map(WitnessStatus::misbehaviour);
     misbehaviour.map_or(Ok(()), |misbehaviour| Err(Error::from(misbehaviour).into()))
+}
+
+fn signing(status: &EndpointStatus) -> Result<(), CliError> {
+    let Some(why) = &status.not_signing else { return Ok(()) };
+    Err(CliError::NotSigning { endpoint: status.endpoint.clone(), why: why.clone() })
 }
 
 fn locked(status: &EndpointStatus) -> Result<(), CliError> {

@@ -160,6 +160,13 @@ pub(crate) fn sync_all(file: &File) -> io::Result<()> {
     rustix::fs::fsync(file).map_err(Into::into)
 }
 
+/// Forces a file's content to the disk, and has the kernel forget it: it is read from the disk then.
+pub(crate) fn forget(path: &Path) -> io::Result<()> {
+    let file = File::open(path)?;
+    sync_data(&file)?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).map_err(Into::into)
+}
+
 /// Forces everything written to the file system that holds `directory` to the disk.
 pub(crate) fn sync_file_system(directory: &Path) -> io::Result<()> {
     rustix::fs::syncfs(File::open(directory)?).map_err(Into::into)

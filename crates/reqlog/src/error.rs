@@ -171,9 +171,9 @@ pub enum AppendError {
         /// Why publishing fails.
         reason: String,
     },
-    /// A write or a sync failed. Whether the batch is on the disk is unknown, so this log must not be used any more: end the process
-    /// and start again, recovery finds out.
-    #[error("cannot {step}: whether the batch is on the disk is unknown; restart, recovery will find out")]
+    /// A write or a sync failed. Whether the batch is on the disk is unknown, so nothing more is recorded before [`crate::Log::mend`] has
+    /// written it again, or another process has recovered the log.
+    #[error("cannot {step}: whether the batch is on the disk is unknown, so it is written again until that succeeds; look at the disk")]
     Io {
         /// What was being done.
         step: &'static str,
@@ -181,16 +181,16 @@ pub enum AppendError {
         #[source]
         source: io::Error,
     },
-    /// An earlier batch failed with [`AppendError::Io`]. Restart.
-    #[error("an earlier write to the log failed; restart")]
-    Poisoned,
+    /// An earlier batch failed with [`AppendError::Io`], and [`crate::Log::mend`] has not succeeded yet.
+    #[error("an earlier write to the log failed and has not succeeded yet")]
+    InDoubt,
 }
 
 impl AppendError {
-    /// Whether the log can never be written again by this process.
+    /// Whether nothing is recorded before [`crate::Log::mend`] has succeeded.
     #[must_use]
-    pub fn is_fatal(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::Poisoned)
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::InDoubt)
     }
 }
 

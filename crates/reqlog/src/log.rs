@@ -4,7 +4,7 @@ use crate::error::{AppendError, OpenError, PublishError, ReadError};
 use crate::publish::{Housekeeper, PublisherStatus};
 use crate::reader::{Reader, Recorded};
 use crate::state::{Chunk, Shared, SignedCheckpoint};
-use crate::wal::{RoomError, Sizes, Space, Writer, encode};
+use crate::wal::{FullSegment, RoomError, Sizes, Space, Writer, encode};
 use chancery_tlog::{Batch, Checkpoint, Edge, NoteSigner, VerifierKey, encode_receipt, leaf_hash, sign_note};
 use std::fs::File;
 use std::io;
@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod mend;
 mod open;
 
+use mend::{Doubt, Unsettled};
 pub use open::Recovery;
 pub(crate) use open::open_with;
 
@@ -84,7 +86,8 @@ pub struct Log {
     tail_limit: usize,
     /// The record being written; kept to save its allocation.
     buffer: Vec<u8>,
-    poisoned: bool,
+    /// A step that failed, so that nothing may be recorded before it was done again.
+    doubt: Option<Doubt>,
     /// Holds the lock of the directory until the log is dropped.
     _lock: File,
 }
@@ -115,7 +118,8 @@ impl Log {
     /// It waits for nothing else, unless unpublished entries exceed the configured memory.
     ///
     /// # Errors
-    /// [`AppendError`]; if [`AppendError::is_fatal`], the process must end, else nothing was recorded and the log is usable.
+    /// [`AppendError`]; if [`AppendError::is_in_doubt`], nothing is recorded any more until [`Log::mend`] has succeeded, else nothing was
+    /// recorded and the log is usable.
     pub fn append(&mut self, batch: &[NewEntry]) -> Result<Appended, AppendError> {
         self.append_in(batch, Space::Normal)
     }
@@ -129,8 +133,8 @@ impl Log {
     }
 
     fn append_in(&mut self, batch: &[NewEntry], space: Space) -> Result<Appended, AppendError> {
-        if self.poisoned {
-            return Err(AppendError::Poisoned);
+        if self.doubt.is_some() {
+            return Err(AppendError::InDoubt);
         }
         if batch.is_empty() {
             return Err(AppendError::Empty);
@@ -143,35 +147,45 @@ impl Log {
         let note = sign_note(&checkpoint.to_string(), &*self.signer);
         let sizes = Sizes::of(batch, &note).ok_or(AppendError::TooLarge)?;
         self.make_room(sizes.record(), space)?;
-        let offset = self.writer.offset();
-        let framed = self.write(sizes, batch, &note)?;
-        self.edge = edge;
+        let (hash, framed) = encode(&mut self.buffer, sizes, batch, &note, self.writer.chain());
+        let chunk = Chunk { first: tree.first(), hashes: leaves, framed: framed.to_vec() };
         let newest = Arc::new(SignedCheckpoint { checkpoint, note });
-        let chunk = Chunk { first: tree.first(), hashes: leaves, framed };
-        self.announce(Arc::clone(&newest), chunk, offset);
+        self.write(Unsettled { length: sizes.record(), hash, edge, chunk, newest: Arc::clone(&newest) })?;
         Ok(Appended { tree, newest })
     }
 
-    /// Writes the record and makes it durable. Returns its framed entries.
-    fn write(&mut self, sizes: Sizes, batch: &[NewEntry], note: &str) -> Result<Vec<u8>, AppendError> {
-        let (hash, framed) = encode(&mut self.buffer, sizes, batch, note, self.writer.chain());
-        let framed = framed.to_vec();
+    /// Writes the record that lies in the buffer, makes it durable, and counts it in.
+    fn write(&mut self, record: Unsettled) -> Result<(), AppendError> {
         if let Err(source) = self.writer.write(&self.buffer) {
             // Space in a segment is allocated, so this is rare (a quota, a copy-on-write file system). If the place can be made zeros
             // again, the batch was simply not recorded.
-            if crate::durable::is_full(&source) && self.writer.erase(sizes.record()).is_ok() {
+            if crate::durable::is_full(&source) && self.writer.erase(record.length).is_ok() {
                 return Err(AppendError::Full);
             }
-            return Err(self.poison("write a record", source));
+            return Err(self.doubt(Doubt::Record(record), "write a record", source));
         }
-        match self.writer.commit(sizes.record(), hash) {
-            Ok(()) => Ok(framed),
-            Err(source) => Err(self.poison("sync a record", source)),
+        self.settle(record)
+    }
+
+    /// Makes a written record durable, and counts it in.
+    fn settle(&mut self, record: Unsettled) -> Result<(), AppendError> {
+        let offset = self.writer.offset();
+        if let Err(source) = self.writer.commit(record.length, record.hash) {
+            return Err(self.doubt(Doubt::Record(record), "sync a record", source));
         }
+        self.edge = record.edge;
+        self.announce(record.newest, record.chunk, offset);
+        Ok(())
     }
 
     fn make_room(&mut self, length: u64, space: Space) -> Result<(), AppendError> {
-        match self.writer.make_room(length, &self.edge, space) {
+        let made = self.writer.make_room(length, &self.edge, space);
+        self.entered(made)
+    }
+
+    /// Takes note of a segment that is full, if the writer went over to the next one.
+    fn entered(&mut self, made: Result<Option<FullSegment>, RoomError>) -> Result<(), AppendError> {
+        match made {
             Ok(None) => Ok(()),
             Ok(Some(full)) => {
                 let mut state = self.shared.lock();
@@ -181,12 +195,12 @@ impl Log {
                 Ok(())
             }
             Err(RoomError::Full) => Err(AppendError::Full),
-            Err(RoomError::Io { step, source }) => Err(self.poison(step, source)),
+            Err(RoomError::Io { step, source }) => Err(self.doubt(Doubt::Segment, step, source)),
         }
     }
 
-    fn poison(&mut self, step: &'static str, source: io::Error) -> AppendError {
-        self.poisoned = true;
+    fn doubt(&mut self, doubt: Doubt, step: &'static str, source: io::Error) -> AppendError {
+        self.doubt = Some(doubt);
         AppendError::Io { step, source }
     }
 

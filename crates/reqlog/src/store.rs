@@ -19,6 +19,9 @@ pub(crate) trait Store: Send + Sync + Debug {
     /// (which makes each sync a third slower; writing the zeros out beforehand gains nothing more). An existing file is replaced.
     fn allocate(&self, path: &Path, length: u64) -> io::Result<()>;
 
+    /// Gives up a file's space from here on and allocates it anew, as zeros, up to this length.
+    fn allocate_anew(&self, file: &File, from: u64, length: u64) -> io::Result<()>;
+
     /// Writes into a segment.
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()>;
 
@@ -67,6 +70,14 @@ impl Store for Disk {
             let _ = std::fs::remove_file(path);
         }
         result
+    }
+
+    fn allocate_anew(&self, file: &File, from: u64, length: u64) -> io::Result<()> {
+        file.set_len(from)?;
+        match durable::allocate(file, length) {
+            Err(e) if e.kind() == io::ErrorKind::Unsupported => file.set_len(length),
+            allocated => allocated,
+        }
     }
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {

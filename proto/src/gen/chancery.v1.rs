@@ -588,6 +588,9 @@ pub struct ListKeysResponse {
     /// What the process that answers gave up.
     #[prost(message, optional, tag = "3")]
     pub gateway_cell: ::core::option::Option<Cell>,
+    /// Why nothing is signed just now; empty when requests are signed.
+    #[prost(string, tag = "4")]
+    pub not_signing: ::prost::alloc::string::String,
 }
 /// What a process of the key host gave up before it served, as it says itself.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

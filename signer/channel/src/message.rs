@@ -197,12 +197,14 @@ pub enum FromKeeper {
     },
     /// Requests wait for a cosignature: the witnesses are to be asked at once.
     WitnessWanted,
-    /// The keeper serves reads only from now on; the text says why.
+    /// The keeper serves reads only from now on, until `Signing`; the text says why.
     ReadOnly(String),
     /// Before `Ready`, where an operator brings the passphrase: the keeper waits for it.
     Locked,
     /// Keys can sign that could not, or the other way round: all keys as they are now.
     Keys(Vec<KeyDescription>),
+    /// After `ReadOnly`, or a `Ready` with a reason to sign nothing: requests are signed again.
+    Signing,
 }
 
 /// What the gateway needs to know before it takes a connection.

@@ -45,12 +45,16 @@ impl Health {
         let (beat, mut beats) = watch::channel(true);
         let asking = ask_again_and_again(link, pulse, &beat);
         let following = async {
+            let mut before = KeeperState::Signing;
             loop {
                 let now = state.borrow_and_update().clone();
                 let alive = *beats.borrow_and_update();
-                if let KeeperState::ReadOnly(why) = &now {
-                    tracing::error!(why, "the keeper signs nothing; reads are served");
+                match &now {
+                    KeeperState::ReadOnly(why) => tracing::error!(why, "the keeper signs nothing; reads are served"),
+                    KeeperState::Signing if before != now => tracing::info!("the keeper signs again"),
+                    KeeperState::Signing | KeeperState::Gone => {}
                 }
+                before.clone_from(&now);
                 let described = keys.borrow_and_update().clone();
                 self.tell((alive && now == KeeperState::Signing).then_some(&described)).await;
                 if now == KeeperState::Gone {

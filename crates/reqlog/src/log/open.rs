@@ -69,6 +69,7 @@ pub(crate) fn open_with(
     let found = match segments.last() {
         None => None,
         Some(last) => {
+            from_disk(&wal, *last)?;
             let mut targets: Vec<u64> = seen.iter().map(|s| s.signed.checkpoint.size).collect();
             targets.sort_unstable();
             let published = published.as_ref().map_or(0, |p| p.checkpoint.size);
@@ -178,6 +179,14 @@ fn compare(seen: &Seen, newest: &SignedCheckpoint, found: Option<&Scanned>, wal:
     if root == seen.signed.checkpoint.root { Ok(()) } else { Err(OpenError::Fork { file, size, ours, theirs }) }
 }
 
+/// Sees to it that the newest segment is read from the disk, under a name that is on the disk. After a sync that failed the kernel may still
+/// show what was never written, to the next process as well, and a later sync says that all is well.
+fn from_disk(wal: &Path, last: u64) -> Result<(), OpenError> {
+    durable::sync_dir(wal)?;
+    let path = segment_path(wal, last);
+    durable::forget(&path).map_err(io_error("sync", &path))
+}
+
 /// Removes what an earlier process left half-made. None of it was ever used.
 fn clean(dir: &Path) -> Result<(), OpenError> {
     let wal = dir.join("wal");
@@ -260,7 +269,7 @@ fn start(
         publish_early: config.publish_early,
         tail_limit: config.tail_limit,
         buffer: Vec::new(),
-        poisoned: false,
+        doubt: None,
         _lock: lock,
     };
     Ok((log, recovery))

@@ -106,7 +106,7 @@ fn batches_that_cannot_be_recorded_change_nothing() {
     assert!(matches!(log.append(&[]), Err(AppendError::Empty)));
     let long = NewEntry { leaf: vec![0; 65_536], details: Vec::new() };
     let error = log.append(&[long]).unwrap_err();
-    assert!(matches!(error, AppendError::TooLarge) && !error.is_fatal());
+    assert!(matches!(error, AppendError::TooLarge) && !error.is_in_doubt());
     let longest = NewEntry { leaf: vec![7; 65_535], details: Vec::new() };
     assert_eq!(log.append(&[longest.clone(), NewEntry { leaf: Vec::new(), details: Vec::new() }]).unwrap().size(), 2);
     drop(log);

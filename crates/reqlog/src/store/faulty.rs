@@ -173,6 +173,10 @@ impl Store for Faulty {
         self.whole(Step::Allocate, || Disk.allocate(path, length))
     }
 
+    fn allocate_anew(&self, file: &File, from: u64, length: u64) -> io::Result<()> {
+        self.whole(Step::Allocate, || Disk.allocate_anew(file, from, length))
+    }
+
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         let verdict = self.verdict(Step::Write);
         let mut old = vec![0; bytes.len()];

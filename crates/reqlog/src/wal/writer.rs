@@ -4,10 +4,11 @@ use super::header::Header;
 use super::record::RecordHash;
 use super::segment::segment_path;
 use crate::durable;
-use crate::store::Store;
+use crate::store::{Store, remove_if_exists};
 use chancery_tlog::Edge;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -122,12 +123,30 @@ impl Writer {
         if self.first == edge.size() {
             return self.grow(length).map(|()| None);
         }
+        self.enter_next(length, edge, space).map(Some)
+    }
+
+    /// Goes over to the next segment again, after that failed half-way: one of its name may be there, without a record.
+    pub(crate) fn change_segment(&mut self, edge: &Edge) -> Result<Option<FullSegment>, RoomError> {
+        if self.first == edge.size() {
+            return Ok(None);
+        }
+        // Whatever failed, these files may have pages that are lost (`write_anew`); the housekeeper makes others.
+        let remove = |name| remove_if_exists(&self.config.wal.join(name));
+        remove(SPARE).map_err(|source| RoomError::Io { step: "remove the next segment", source })?;
+        let full = self.enter_next(0, edge, Space::Normal)?;
+        // It only costs space where it stays.
+        let _ = remove_if_exists(&self.config.wal.join(RESERVE));
+        Ok(Some(full))
+    }
+
+    fn enter_next(&mut self, length: u64, edge: &Edge, space: Space) -> Result<FullSegment, RoomError> {
         let (path, capacity, is_reserve) = self.next_segment(length, space)?;
         let made = enter(&self.config, &path, edge, self.chain)?;
         let full = FullSegment { path: segment_path(&self.config.wal, self.first), length: self.offset };
         (self.file, self.first, self.offset, self.chain) = (made.file, edge.size(), made.offset, made.chain);
         (self.capacity, self.is_reserve) = (capacity, is_reserve);
-        Ok(Some(full))
+        Ok(full)
     }
 
     /// Allocates more for a segment that has no record yet.
@@ -169,6 +188,20 @@ impl Writer {
         self.offset = self.offset.saturating_add(length);
         self.chain = hash;
         Ok(())
+    }
+
+    /// Writes a record again whose write or sync failed. The kernel may still have its pages, as clean ones of space that was never written:
+    /// what is written into such pages is lost in spite of a sync that succeeds (ext4). So the space behind the last record is given up and
+    /// allocated anew, and the record is read back from the disk.
+    pub(crate) fn write_anew(&self, record: &[u8]) -> io::Result<()> {
+        self.config.store.allocate_anew(&self.file, self.offset, self.capacity)?;
+        self.write(record)?;
+        self.config.store.sync_data(&self.file)?;
+        let path = segment_path(&self.config.wal, self.first);
+        durable::forget(&path)?;
+        let mut found = vec![0; record.len()];
+        File::open(path)?.read_exact_at(&mut found, self.offset)?;
+        if found == record { Ok(()) } else { Err(io::Error::other("the disk does not give back what was written")) }
     }
 
     /// Takes back a record that was not written whole: its place reads as zeros again, durably.

@@ -138,6 +138,7 @@ const CHANGES: &[c_long] = &[
     SYS_syncfs,
     SYS_ftruncate,
     SYS_fallocate,
+    SYS_fadvise64,
     SYS_copy_file_range,
     RENAMEAT,
     SYS_renameat2,

@@ -71,6 +71,7 @@ fn take_all(incoming: &mut ReadBuffer, shared: &Shared) -> Result<(), FrameError
         match message {
             FromKeeper::Answer { id, answer } => answers.push((id, answer)),
             FromKeeper::ReadOnly(why) => drop(shared.keeper.send_replace(KeeperState::ReadOnly(why))),
+            FromKeeper::Signing => drop(shared.keeper.send_replace(KeeperState::Signing)),
             FromKeeper::Keys(keys) => drop(shared.keys.send_replace(keys)),
             FromKeeper::WitnessWanted => shared.witness_wanted.send_modify(|n| *n = n.wrapping_add(1)),
             FromKeeper::Ready(_) | FromKeeper::Locked => {}

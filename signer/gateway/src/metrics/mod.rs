@@ -4,7 +4,7 @@
 
 mod keeper;
 
-use crate::link::{Link, LinkError};
+use crate::link::{KeeperState, Link, LinkError};
 use crate::tls::Trust;
 use crate::traces::{Traced, Traces};
 use chancery_channel::{Answer, Cell, Ready, SignRequest, Stats, ToKeeper};
@@ -186,13 +186,16 @@ impl Metrics {
         self.reloads.get_or_create(&Reloaded { what, outcome: if done { "done" } else { "refused" } }).inc();
     }
 
-    /// All numbers in the OpenMetrics text format. Without `stats` the keeper does not answer.
+    /// All numbers in the OpenMetrics text format. Without `stats` the keeper does not answer; `signs` is whether it says that it signs.
     #[must_use]
-    pub fn text(&self, trust: &Trust, stats: Option<Stats>) -> String {
+    pub fn text(&self, trust: &Trust, stats: Option<Stats>, signs: bool) -> String {
         let mut at_once = Registry::with_prefix("chancery");
         let up = Gauge::<i64>::default();
         up.set(i64::from(stats.is_some()));
         at_once.register("keeper_up", "Whether the keeper answers", up);
+        let signing = Gauge::<i64>::default();
+        signing.set(i64::from(stats.is_some() && signs));
+        at_once.register("signing", "Whether requests are signed; not while the log cannot be written", signing);
         let expiry = Family::<File, Gauge>::default();
         let help = "When certificates end, in seconds since 1970";
         for (file, end) in trust.expiries() {
@@ -220,7 +223,9 @@ pub struct Scraped {
 impl Scraped {
     /// All numbers of now.
     pub async fn text(self) -> String {
-        self.metrics.text(&self.trust, self.stats().await)
+        let stats = self.stats().await;
+        let signs = *self.link.keeper().borrow() == KeeperState::Signing;
+        self.metrics.text(&self.trust, stats, signs)
     }
 
     async fn stats(&self) -> Option<Stats> {

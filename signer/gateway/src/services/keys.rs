@@ -1,7 +1,7 @@
 //! `chancery.v1.KeyService`.
 
 use super::{ask, principal, unexpected};
-use crate::link::Link;
+use crate::link::{KeeperState, Link};
 use crate::wire;
 use chancery_channel::{Answer, Cell, KeyDescription, RefusalKind, ToKeeper};
 use chancery_proto::v1::key_service_server::KeyService;
@@ -46,7 +46,11 @@ impl KeyService for Keys {
         principal(&request)?;
         let keys = self.list().await?.into_iter().map(wire::key).collect();
         let [keeper_cell, gateway_cell] = [&self.cells.keeper, &self.cells.gateway].map(|cell| Some(wire::cell(cell.clone())));
-        Ok(Response::new(ListKeysResponse { keys, keeper_cell, gateway_cell }))
+        let not_signing = match &*self.link.keeper().borrow() {
+            KeeperState::ReadOnly(why) => why.clone(),
+            KeeperState::Signing | KeeperState::Gone => String::new(),
+        };
+        Ok(Response::new(ListKeysResponse { keys, keeper_cell, gateway_cell, not_signing }))
     }
 
     async fn get_key(&self, request: Request<GetKeyRequest>) -> Result<Response<Key>, Status> {

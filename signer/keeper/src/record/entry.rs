@@ -163,6 +163,14 @@ pub(super) fn clock(back_ms: u64, time: u64, salts: &mut Salts) -> Result<NewEnt
     event(leaf, &[("milliseconds", back_ms.to_string().as_bytes())], salts)
 }
 
+/// That requests are signed again, why they were not, and the policy in force.
+pub(super) fn resume(why: &str, policy: Option<[u8; 32]>, time: u64) -> Result<NewEntry, EntryError> {
+    let mut leaf = Leaf::event(Token::new("resume")?, Decision::None, time);
+    leaf.policy = policy;
+    leaf.reason = Some(Token::new("log-unavailable")?);
+    event(leaf, &[("cause", why.as_bytes())], &mut EntryMaker::salts(1)?)
+}
+
 /// That the log ends here and goes on in the one with this verification key.
 pub(super) fn sealed(next_vkey: &str, time: u64) -> Result<NewEntry, EntryError> {
     rotation("sealed", next_vkey.as_bytes(), &[("next-log", next_vkey.as_bytes())], time)

@@ -6,7 +6,7 @@ use super::{Done, Outcome, Pending, Receipt, Recorded, Turned};
 use crate::prepare::Prepared;
 use crate::text::chain;
 use chancery_channel::{KeyDescription, KeyName, Refusal, RefusalKind, RequestId, SignRequest};
-use chancery_reqlog::{Appended, Details, Leaf, Log, NewEntry, ReadError, Reader, Salts};
+use chancery_reqlog::{AppendError, Appended, Details, Leaf, Log, NewEntry, ReadError, Reader, Salts};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
@@ -32,6 +32,12 @@ pub struct Recorder {
     maker: EntryMaker,
     remembered: Remembered,
     max_unwitnessed: Option<u64>,
+    /// The policy in force, as the log says.
+    policy: Option<[u8; 32]>,
+    /// Why nothing is signed just now; it passes.
+    trouble: Option<String>,
+    /// The first entries of this run, which could not be recorded yet.
+    owed: Vec<NewEntry>,
 }
 
 enum State {
@@ -57,26 +63,21 @@ impl Recorder {
     /// [`ReadError`] when the newest entries cannot be read back.
     pub fn new(log: Log, remember: usize) -> Result<Self, ReadError> {
         let mut remembered = Remembered::new(remember);
-        let (mut last_ms, mut sealed) = (0, false);
-        for recent in log.recent()? {
-            let recent = recent?;
-            if let Ok(leaf) = Leaf::parse(&recent.leaf) {
-                last_ms = last_ms.max(leaf.time);
-                sealed = leaf.kind.as_str() == "rotate" && leaf.reason.as_ref().is_some_and(|r| r.as_str() == "sealed");
-                if let (Some(rid), Some(known)) = (leaf.rid, known(&leaf, recent.index, recent.details.as_deref())) {
-                    remembered.insert(RequestId(rid), known);
-                }
-            }
-        }
+        let (last_ms, sealed) = recall(&log, &mut remembered)?;
         let reader = log.reader();
         let state = if sealed { State::Closed(SEALED.to_owned()) } else { State::Open(Box::new(log)) };
-        Ok(Self { state, reader, maker: EntryMaker::new(last_ms), remembered, max_unwitnessed: None })
+        Ok(Self { remembered, maker: EntryMaker::new(last_ms), ..Self::of(state, reader) })
     }
 
     /// Records nothing, because there is no log to write.
     #[must_use]
     pub fn closed(why: String, reader: Reader) -> Self {
-        Self { state: State::Closed(why), reader, maker: EntryMaker::new(0), remembered: Remembered::new(0), max_unwitnessed: None }
+        Self::of(State::Closed(why), reader)
+    }
+
+    fn of(state: State, reader: Reader) -> Self {
+        let (maker, remembered) = (EntryMaker::new(0), Remembered::new(0));
+        Self { state, reader, maker, remembered, max_unwitnessed: None, policy: None, trouble: None, owed: Vec::new() }
     }
 
     /// Permits nothing that would be more than so many entries ahead of what a witness has cosigned.
@@ -85,22 +86,33 @@ impl Recorder {
         Self { max_unwitnessed, ..self }
     }
 
-    /// Why nothing is recorded, if so.
+    /// Why nothing is signed, if so: for good, or until [`Recorder::mend`] has succeeded.
     #[must_use]
-    pub fn closed_because(&self) -> Option<&str> {
+    pub fn signs_nothing_because(&self) -> Option<&str> {
         match &self.state {
-            State::Open(_) => None,
+            State::Open(_) => self.trouble.as_deref(),
             State::Closed(why) => Some(why),
         }
+    }
+
+    /// Whether a later [`Recorder::mend`] may change that.
+    #[must_use]
+    pub const fn can_be_mended(&self) -> bool {
+        self.trouble.is_some() && matches!(self.state, State::Open(_))
     }
 
     /// Records that a run begins, with which policy and keys.
     pub fn begin(&mut self, facts: &StartFacts, now_ms: u64) {
         let (time, _) = self.maker.time(now_ms);
         match entry::start(facts, time) {
-            Ok(entries) => drop(self.append(&entries, false)),
+            Ok(entries) => {
+                if self.append(&entries, false).is_err() && !self.is_in_doubt() {
+                    self.owed = entries;
+                }
+            }
             Err(error) => self.state = State::Closed(chain(&error)),
         }
+        self.policy = Some(facts.policy);
     }
 
     /// Records that another policy comes into force.
@@ -110,7 +122,45 @@ impl Recorder {
     pub fn policy_changed(&mut self, policy: [u8; 32], now_ms: u64) -> Result<(), String> {
         let (time, _) = self.maker.time(now_ms);
         let entry = entry::policy(policy, "reloaded", time).map_err(|e| chain(&e))?;
-        self.append(&[entry], true).map(drop)
+        self.append(&[entry], true)?;
+        self.policy = Some(policy);
+        Ok(())
+    }
+
+    /// Tries to go on after the log could not be written: does again what failed, and records that there was an interruption. That this
+    /// entry can be recorded is what shows that requests can be. Without an interruption it does nothing.
+    pub fn mend(&mut self, now_ms: u64) {
+        let (Some(why), State::Open(log)) = (self.trouble.clone(), &mut self.state) else { return };
+        if log.is_in_doubt() {
+            if let Err(error) = log.mend() {
+                self.trouble = Some(chain(&error));
+                return;
+            }
+            // The batch in doubt is recorded now. Who was refused for it gets its signature by sending the request again.
+            if let Err(error) = recall(log, &mut self.remembered) {
+                self.state = State::Closed(chain(&error));
+                return;
+            }
+        }
+        let (time, _) = self.maker.time(now_ms);
+        match entry::resume(&why, self.policy, time) {
+            Ok(resume) => {
+                let mut entries = self.owed.clone();
+                entries.push(resume);
+                drop(self.append(&entries, false));
+            }
+            Err(error) => self.state = State::Closed(chain(&error)),
+        }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        matches!(&self.state, State::Open(log) if log.is_in_doubt())
+    }
+
+    /// Why not even a refusal can be recorded, if so.
+    fn records_nothing_because(&self) -> Option<&str> {
+        let fails = self.is_in_doubt() || !self.owed.is_empty();
+        self.signs_nothing_because().filter(|_| fails || matches!(self.state, State::Closed(_)))
     }
 
     /// Records that the log came out of a backup and was accepted, and closes it. The checkpoint that others held has so many entries.
@@ -140,13 +190,11 @@ impl Recorder {
 
     /// Records a batch: all its entries are durable when this returns, or nothing of it is to be signed.
     pub fn record(&mut self, batch: Vec<Pending>, now_ms: u64) -> Vec<Done> {
-        let first = match &self.state {
-            State::Open(log) => log.checkpoint().checkpoint.size,
-            State::Closed(why) => {
-                let refusal = unavailable(why);
-                return batch.into_iter().map(|p| turned_away(&p, refusal.clone())).collect();
-            }
-        };
+        if let Some(why) = self.records_nothing_because() {
+            let refusal = unavailable(why);
+            return batch.into_iter().map(|p| turned_away(&p, refusal.clone())).collect();
+        }
+        let first = self.reader.checkpoint().checkpoint.size;
         let (time, went_back) = self.maker.time(now_ms);
         let mut draft = Draft {
             first,
@@ -237,7 +285,7 @@ impl Recorder {
         }
     }
 
-    /// Makes entries durable. After an error that the log cannot go on from, nothing is recorded or signed any more.
+    /// Makes entries durable. After an error nothing is signed until that succeeds again.
     ///
     /// What signs nothing may use the space that is kept for the case that the disk is full, so that refusals are recorded still.
     fn append(&mut self, entries: &[NewEntry], signs_nothing: bool) -> Result<Option<Arc<Appended>>, String> {
@@ -247,14 +295,27 @@ impl Recorder {
             State::Closed(why) => return Err(why.clone()),
         };
         let appended = if signs_nothing { log.append_from_reserve(entries) } else { log.append(entries) };
-        appended.map(|appended| Some(Arc::new(appended))).map_err(|error| {
-            let why = chain(&error);
-            tracing::error!(error = why, "the request log cannot be written; nothing is signed");
-            if error.is_fatal() {
-                self.state = State::Closed(why.clone());
+        match appended {
+            Ok(appended) => {
+                // What went into the space for refusals says nothing about the space for signatures.
+                if !signs_nothing {
+                    self.trouble = None;
+                    self.owed.clear();
+                }
+                Ok(Some(Arc::new(appended)))
             }
-            why
-        })
+            Err(error) => {
+                let why = chain(&error);
+                if self.trouble.as_ref() != Some(&why) {
+                    tracing::error!(error = why, "the request log cannot be written; nothing is signed until it can");
+                }
+                // A batch that is too long says nothing about the disk.
+                if !matches!(error, AppendError::TooLarge | AppendError::Empty) {
+                    self.trouble = Some(why.clone());
+                }
+                Err(why)
+            }
+        }
     }
 }
 
@@ -325,6 +386,22 @@ fn fingerprint(request: &SignRequest) -> Option<[u8; 32]> {
     let mut bytes = Vec::with_capacity(512);
     chancery_channel::encode(request, &mut bytes).ok()?;
     Some(Sha256::digest(&bytes).into())
+}
+
+/// Takes in the newest requests of a log; gives the time of its newest entries, and whether it was sealed.
+fn recall(log: &Log, remembered: &mut Remembered) -> Result<(u64, bool), ReadError> {
+    let (mut last_ms, mut sealed) = (0, false);
+    for recent in log.recent()? {
+        let recent = recent?;
+        if let Ok(leaf) = Leaf::parse(&recent.leaf) {
+            last_ms = last_ms.max(leaf.time);
+            sealed = leaf.kind.as_str() == "rotate" && leaf.reason.as_ref().is_some_and(|r| r.as_str() == "sealed");
+            if let (Some(rid), Some(known)) = (leaf.rid, known(&leaf, recent.index, recent.details.as_deref())) {
+                remembered.insert(RequestId(rid), known);
+            }
+        }
+    }
+    Ok((last_ms, sealed))
 }
 
 fn other_version(known: &Known, pending: &Pending) -> bool {

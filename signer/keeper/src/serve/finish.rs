@@ -73,9 +73,11 @@ impl Finisher {
         }
     }
 
-    pub(crate) fn tell_read_only(&self, why: &str) {
-        if let Err(error) = self.outbox.send(&FromKeeper::ReadOnly(why.to_owned())) {
-            tracing::error!(%error, "the gateway cannot be told that nothing is signed any more");
+    /// Tells the gateway why nothing is signed, or that requests are signed again.
+    pub(crate) fn tell_state(&self, why: Option<&str>) {
+        let state = why.map_or(FromKeeper::Signing, |why| FromKeeper::ReadOnly(why.to_owned()));
+        if let Err(error) = self.outbox.send(&state) {
+            tracing::error!(%error, "the gateway cannot be told whether anything is signed");
         }
     }
 

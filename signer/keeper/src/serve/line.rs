@@ -7,8 +7,9 @@ use super::finish::Finisher;
 use super::queue::{InTurns, Queue};
 use crate::record::{Done, Pending, Recorder};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// At most this many requests are written by the thread that brought them: more are better signed by several threads.
 const LEAD_MAX: usize = 2;
@@ -16,6 +17,8 @@ const LEAD_MAX: usize = 2;
 const BATCH_MAX: usize = 1024;
 /// Fewer than this many signatures are not worth another thread's waking up.
 const SHARE_MIN: usize = 4;
+/// Time between two tries to write a log that could not be written.
+const MEND_EVERY: Duration = Duration::from_secs(1);
 
 /// Where decided requests queue.
 pub(crate) struct Line {
@@ -25,6 +28,15 @@ pub(crate) struct Line {
     finisher: Finisher,
     signers: usize,
     now_ms: fn() -> u64,
+    care: Mutex<Care>,
+    cared: Condvar,
+}
+
+/// What the thread that mends the log waits for.
+#[derive(Default)]
+struct Care {
+    wanted: bool,
+    closed: bool,
 }
 
 impl Line {
@@ -35,9 +47,18 @@ impl Line {
         signers: usize,
         now_ms: fn() -> u64,
     ) -> std::io::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
-        let line =
-            Arc::new(Self { waiting: Queue::new(), finishing: Queue::new(), recorder: Mutex::new(recorder), finisher, signers, now_ms });
-        let mut threads = vec![spawn("log", &line, Self::keep_log)?];
+        let care = Mutex::new(Care { wanted: recorder.can_be_mended(), closed: false });
+        let line = Arc::new(Self {
+            waiting: Queue::new(),
+            finishing: Queue::new(),
+            recorder: Mutex::new(recorder),
+            finisher,
+            signers,
+            now_ms,
+            care,
+            cared: Condvar::new(),
+        });
+        let mut threads = vec![spawn("log", &line, Self::keep_log)?, spawn("mender", &line, Self::mend)?];
         for _ in 0..signers {
             threads.push(spawn("signer", &line, Self::finish_batches)?);
         }
@@ -66,23 +87,51 @@ impl Line {
     /// No more requests come: the threads end once they have answered all.
     pub(crate) fn close(&self) {
         self.waiting.close();
+        lock(&self.care).closed = true;
+        self.cared.notify_all();
     }
 
     /// Calls `f` with the recorder, between two batches.
     pub(crate) fn with_recorder<T>(&self, f: impl FnOnce(&mut Recorder) -> T) -> T {
-        f(&mut lock(&self.recorder))
+        self.watched(&mut lock(&self.recorder), f)
     }
 
-    /// Records a batch, and tells the gateway once when the log cannot be written any more: its health must not stay green.
+    /// Records a batch.
     fn record(&self, recorder: &mut Recorder, batch: Vec<Pending>) -> Vec<Done> {
-        let was_open = recorder.closed_because().is_none();
         let meter = &self.finisher.meter;
         meter.batch_of(batch.len());
-        let done = meter.record.time(|| recorder.record(batch, (self.now_ms)()));
-        if let (true, Some(why)) = (was_open, recorder.closed_because()) {
-            self.finisher.tell_read_only(why);
+        self.watched(recorder, |recorder| meter.record.time(|| recorder.record(batch, (self.now_ms)())))
+    }
+
+    /// Tells the gateway when the log cannot be written any more, or can again, after `f`: its health must not stay green, nor red.
+    fn watched<T>(&self, recorder: &mut Recorder, f: impl FnOnce(&mut Recorder) -> T) -> T {
+        let before = recorder.signs_nothing_because().map(str::to_owned);
+        let done = f(recorder);
+        let now = recorder.signs_nothing_because();
+        if now != before.as_deref() {
+            self.finisher.tell_state(now);
+            lock(&self.care).wanted = recorder.can_be_mended();
+            self.cared.notify_all();
         }
         done
+    }
+
+    /// Tries from time to time to write a log that could not be written. Requests alone would not do: who sees that health is red sends none.
+    fn mend(&self) {
+        let mut care = lock(&self.care);
+        while !care.closed {
+            if !care.wanted {
+                care = self.cared.wait(care).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let still = |care: &mut Care| care.wanted && !care.closed;
+            care = self.cared.wait_timeout_while(care, MEND_EVERY, still).unwrap_or_else(PoisonError::into_inner).0;
+            if still(&mut care) {
+                drop(care);
+                self.with_recorder(|recorder| recorder.mend((self.now_ms)()));
+                care = lock(&self.care);
+            }
+        }
     }
 
     fn keep_log(&self) {

@@ -1,6 +1,6 @@
 //! The keeper at work: one socket, a thread that reads it, one that writes the log, as many that sign as there are cores.
 //!
-//! No runtime and no timers: what waits is a thread, and it waits for an event.
+//! No runtime: what waits is a thread, and it waits for an event. Only what is broken is tried again from time to time: tokens, and the log.
 
 mod finish;
 mod gate;
@@ -117,7 +117,7 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let judge = Arc::new(Judge::new(house.policy, Arc::clone(&keys), Arc::clone(&meter)));
     let facts = StartFacts { policy: judge.policy().digest(), keys: keys.descriptions(), certificates: keys.certificates(), dropped_bytes };
     recorder.begin(&facts, now_ms());
-    let read_only = recorder.closed_because().map(str::to_owned);
+    let read_only = recorder.signs_nothing_because().map(str::to_owned);
     let (tokens, token_threads) = Tokens::start(&keys, &outbox).map_err(ServeError::Start)?;
     let finisher = Finisher {
         keys: Arc::clone(&keys),

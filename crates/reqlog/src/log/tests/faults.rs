@@ -45,14 +45,14 @@ fn run(bed: &Bed, step: Step, nth: u32, how: How) -> Outcome {
             let from = outcome.size();
             match log.append(&batch(from, from + BATCH)) {
                 Ok(appended) => outcome.acknowledged.push(Arc::clone(appended.checkpoint())),
-                Err(error) if error.is_fatal() => outcome.fatal = Some(error),
+                Err(error) if error.is_in_doubt() => outcome.fatal = Some(error),
                 Err(_) => outcome.refused += 1,
             }
             // A failure of publishing is seen in the status, and must not matter here.
             let _ = log.publish_now();
         }
         if outcome.fatal.is_some() {
-            assert!(matches!(log.append(&batch(0, 1)), Err(AppendError::Poisoned)), "a broken log stays broken");
+            assert!(matches!(log.append(&batch(0, 1)), Err(AppendError::InDoubt)), "a broken log stays broken");
         }
     }
     outcome.happened = faulty.disarm();
@@ -61,9 +61,14 @@ fn run(bed: &Bed, step: Step, nth: u32, how: How) -> Outcome {
 
 /// Opens what the crash left, and checks that nothing that was acknowledged is lost or changed.
 fn check_after_restart(bed: &Bed, outcome: &Outcome, what: &str) {
+    check_after_restart_with(bed, outcome, what, outcome.size());
+}
+
+/// The same of a log that has at least so many entries.
+fn check_after_restart_with(bed: &Bed, outcome: &Outcome, what: &str, size: u64) {
     let (mut log, recovery) = bed.try_open().unwrap_or_else(|e| panic!("{what}: {e:?}"));
-    assert!(recovery.size == outcome.size() || recovery.size == outcome.size() + BATCH, "{what}: {recovery:?}");
-    for entry in log.reader().recorded(0..outcome.size()).unwrap() {
+    assert!(recovery.size == size || recovery.size == size + BATCH, "{what}: {recovery:?}");
+    for entry in log.reader().recorded(0..size).unwrap() {
         let entry = entry.unwrap_or_else(|e| panic!("{what}: {e}"));
         assert_eq!((&entry.leaf, entry.details), (&leaf(entry.index), Some(details(entry.index))), "{what}");
     }
@@ -197,5 +202,67 @@ fn a_recovery_that_is_cut_off_can_be_repeated() {
                 check_after_restart(&bed, &outcome, &format!("{step:?} {nth} {how:?}"));
             }
         }
+    }
+}
+
+/// A disk that fails and is well again: the log goes on in the same process. What was in doubt is recorded once, and nothing twice.
+#[test]
+fn a_log_is_mended_in_place_once_the_disk_is_well_again() {
+    let mut mended = 0;
+    for step in [Step::Write, Step::Sync, Step::Rename, Step::SyncDir, Step::Allocate] {
+        for how in [How::Fails, How::FailsButIsDone] {
+            for nth in 0..6 {
+                let (bed, faulty) = (bed(), Faulty::new());
+                let (mut log, _) = bed.open_on(Arc::clone(&faulty) as Arc<dyn crate::store::Store>).unwrap();
+                let (what, mut acknowledged) = (format!("{step:?} {nth} {how:?}"), Vec::new());
+                faulty.arm(step, nth, how);
+                while log.checkpoint().checkpoint.size < BATCHES * BATCH {
+                    let from = log.checkpoint().checkpoint.size;
+                    match log.append(&batch(from, from + BATCH)) {
+                        Ok(appended) => acknowledged.push(Arc::clone(appended.checkpoint())),
+                        Err(error) => {
+                            assert!(error.is_in_doubt() && log.is_in_doubt(), "{what}: {error}");
+                            assert_eq!(log.checkpoint().checkpoint.size, from, "{what}: nobody sees what is in doubt");
+                            faulty.arm_always(step, How::Fails);
+                            for _ in 0..2 {
+                                // Only the very step that failed has to work for it.
+                                let _ = log.mend();
+                            }
+                            faulty.disarm();
+                            log.mend().unwrap_or_else(|e| panic!("{what}: {e}"));
+                            assert!(!log.is_in_doubt() && log.checkpoint().checkpoint.size % BATCH == 0, "{what}");
+                            mended += 1;
+                        }
+                    }
+                    let _ = log.publish_now();
+                }
+                drop(log);
+                let outcome = Outcome { happened: true, acknowledged, fatal: None, refused: 0 };
+                check_after_restart_with(&bed, &outcome, &what, BATCHES * BATCH);
+            }
+        }
+    }
+    assert!(mended > 25, "{mended}");
+}
+
+/// As long as the disk fails, so does mending; and nothing is recorded meanwhile.
+#[test]
+fn a_log_in_doubt_records_nothing() {
+    for step in [Step::Write, Step::Sync] {
+        let (bed, faulty) = (bed(), Faulty::new());
+        let (mut log, _) = bed.open_on(Arc::clone(&faulty) as Arc<dyn crate::store::Store>).unwrap();
+        faulty.arm_always(step, How::Fails);
+        assert!(matches!(log.append(&batch(0, BATCH)), Err(AppendError::Io { .. })));
+        for _ in 0..3 {
+            assert!(matches!(log.mend(), Err(AppendError::Io { .. })));
+            assert!(matches!(log.append(&batch(0, 1)), Err(AppendError::InDoubt)));
+            assert!(matches!(log.append_from_reserve(&batch(0, 1)), Err(AppendError::InDoubt)));
+            assert_eq!(log.checkpoint().checkpoint.size, 0);
+        }
+        faulty.disarm();
+        log.mend().unwrap();
+        assert_eq!(log.checkpoint().checkpoint.root, root(BATCH), "the batch in doubt, as it was");
+        log.append(&batch(BATCH, 2 * BATCH)).unwrap();
+        assert_eq!(log.checkpoint().checkpoint.root, root(2 * BATCH));
     }
 }
