@@ -92,7 +92,7 @@ impl Bed {
 
     fn metric(&self, name: &str) -> String {
         let line = self.host.wait_said(0, "metrics are at");
-        let address = line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap();
+        let address = line.split("at=").nth(1).unwrap().split_whitespace().next().unwrap();
         let numbers = http("GET", address, "/metrics", "").body;
         numbers.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')).unwrap_or_else(|| panic!("no {name}: {numbers}")).to_owned()
     }
