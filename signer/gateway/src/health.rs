@@ -50,9 +50,9 @@ impl Health {
                 let now = state.borrow_and_update().clone();
                 let alive = *beats.borrow_and_update();
                 match &now {
-                    KeeperState::ReadOnly(why) => tracing::error!(why, "the keeper signs nothing; reads are served"),
+                    KeeperState::ReadOnly(why) if before != now => tracing::error!(why, "the keeper signs nothing; reads are served"),
                     KeeperState::Signing if before != now => tracing::info!("the keeper signs again"),
-                    KeeperState::Signing | KeeperState::Gone => {}
+                    KeeperState::ReadOnly(_) | KeeperState::Signing | KeeperState::Gone => {}
                 }
                 before.clone_from(&now);
                 let described = keys.borrow_and_update().clone();
@@ -89,19 +89,22 @@ impl Health {
     /// `None` when nothing is signed; else what each key can do.
     async fn tell(&self, signing: Option<&Vec<KeyDescription>>) {
         let status = |serving| if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-        self.reporter.set_service_status(WHOLE, status(signing.is_some())).await;
         let open = signing.map(|keys| open(keys, now())).unwrap_or_default();
+        // Where there are keys, one of them at least must be of use.
+        let any = self.names.is_empty() || open.values().any(|open| *open);
+        self.reporter.set_service_status(WHOLE, status(signing.is_some() && any)).await;
         for key in &self.names {
             self.reporter.set_service_status(key, status(open.get(key.as_str()).is_some_and(|open| *open))).await;
         }
     }
 }
 
-/// Whether each key can sign: all its versions that are not retired, or, when all are, its newest.
+/// Whether each key can sign: it has a version that is not retired, and all of those can.
 fn open(keys: &[KeyDescription], now: u64) -> BTreeMap<&str, bool> {
     let mut open = BTreeMap::new();
     for key in keys {
-        open.insert(key.name.as_str(), key.state == KeyState::Open);
+        let of_name = open.entry(key.name.as_str()).or_insert(false);
+        *of_name |= key.state == KeyState::Open && !key.is_retired(now);
     }
     for key in keys.iter().filter(|key| !key.is_retired(now) && key.state != KeyState::Open) {
         open.insert(key.name.as_str(), false);
@@ -121,8 +124,8 @@ async fn ask_again_and_again(link: &Link, pulse: Pulse, beat: &watch::Sender<boo
     loop {
         clock.tick().await;
         let alive = timeout(pulse.patience, answers(link)).await.unwrap_or(false);
-        let changed = beat.send_if_modified(|was| std::mem::replace(was, alive) != alive);
-        match (changed, alive) {
+        // Told each time: keys retire while nothing else changes.
+        match (beat.send_replace(alive) != alive, alive) {
             (true, false) => tracing::error!("the keeper does not answer; health says NOT_SERVING until it does"),
             (true, true) => tracing::info!("the keeper answers again"),
             (false, _) => {}
@@ -164,6 +167,6 @@ mod tests {
             key("d", 1, None, Locked),
         ];
         let found: Vec<(&str, bool)> = open(&keys, 20).into_iter().collect();
-        assert_eq!(found, [("a", true), ("b", false), ("c", true), ("d", false)]);
+        assert_eq!(found, [("a", true), ("b", false), ("c", false), ("d", false)]);
     }
 }
