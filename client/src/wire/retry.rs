@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -128,12 +128,14 @@ impl Patience {
         let mut tries: u32 = 0;
         for round in 0_u32.. {
             let mut last = None;
-            for (index, line) in lines.in_turn() {
-                if hopeless.contains(&index) {
-                    continue;
-                }
+            let of_use: Vec<_> = lines.in_turn().filter(|(index, _)| !hopeless.contains(index)).collect();
+            let mut left = u32::try_from(of_use.len()).unwrap_or(u32::MAX);
+            for (index, line) in of_use {
                 tries = tries.saturating_add(1);
-                let failure = match timeout_at(deadline, operation(line.channel.clone())).await {
+                // One that says nothing takes no more than its part of the time: the others are to be tried too.
+                let part = deadline.saturating_duration_since(Instant::now()).checked_div(left).unwrap_or_default();
+                left = left.saturating_sub(1);
+                let failure = match timeout(part, operation(line.channel.clone())).await {
                     Ok(Ok(reply)) => {
                         lines.prefer(index);
                         return Ok((reply, line.clone()));

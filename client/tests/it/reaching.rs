@@ -64,6 +64,18 @@ fn the_next_endpoint_is_tried_when_one_does_not_answer() {
 }
 
 #[test]
+fn the_next_endpoint_is_tried_when_one_takes_connections_and_says_nothing() {
+    let host = FakeHost::start();
+    // The kernel takes connections for it; nobody ever looks at them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoints = [format!("https://{}", silent.local_addr().unwrap()), host.endpoint()];
+    let publisher = Publisher::with(&host, &host.pki, &endpoints);
+    publisher.write("a", b"alpha", 0o644);
+    let ran = publisher.chancery(&["sign", "a", "--key", KEY, "--as", "sshsig", "--timeout=3"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[test]
 fn an_unreachable_key_host_is_named_with_what_to_do() {
     let host = FakeHost::start();
     let endpoint = nobody();
