@@ -46,6 +46,7 @@ mod reload;
 mod self_test;
 mod signing;
 mod soak;
+mod strangers;
 mod token;
 mod traces;
 mod trouble;

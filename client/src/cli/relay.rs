@@ -52,6 +52,9 @@ pub(super) struct Arguments {
     /// Clients that may be connected or waiting
     #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
     clients: u16,
+    /// So many of them from one address, or one /64 network of IPv6
+    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
+    clients_per_address: u16,
     /// How much is said on standard error: off, error, warn, info, debug or trace, also for parts of the program
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = Level::parse)]
     log: Level,
@@ -77,6 +80,7 @@ pub(super) fn run(global: &Global, arguments: Arguments, output: Output) -> Resu
     let mut options = RelayOptions::new(identities, arguments.listen_signer, fronts);
     (options.wait, options.ping_interval, options.answer_timeout) = (arguments.wait, arguments.ping_interval, arguments.answer_timeout);
     (options.parked, options.clients) = (arguments.parked.into(), arguments.clients.into());
+    options.clients_per_address = arguments.clients_per_address.into();
     options.metrics = arguments.metrics;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     runtime.block_on(async {

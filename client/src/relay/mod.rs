@@ -3,6 +3,7 @@
 //! The relay carries the client's TLS to the key host as bytes; it has no key for it. It can drop and delay, and nothing else. The parked
 //! side has a TLS of its own around them, so that only key hosts can park. What is said there is in `docs/relay-protocol.md`.
 
+mod clients;
 mod counted;
 mod front;
 mod metrics;
@@ -13,6 +14,7 @@ mod tls;
 use crate::profile::{KeyFileError, Profile};
 use chancery_exporter::Exporter;
 use chancery_journal::Quiet;
+use clients::Addresses;
 use metrics::Metrics;
 use pool::Pool;
 use std::io;
@@ -21,7 +23,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tls::Outer;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -36,6 +38,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_secs(5);
 /// How long to wait when the system has no more file descriptors.
 const BACKOFF: Duration = Duration::from_millis(200);
+/// Clients that may be here without having said anything yet.
+const STRANGERS: usize = 1024;
 /// Handshakes of the parked side that may be under way, from people that nobody knows yet.
 const HANDSHAKES: usize = 256;
 
@@ -72,6 +76,8 @@ pub struct RelayOptions {
     pub parked: usize,
     /// Clients that may be connected or waiting.
     pub clients: usize,
+    /// So many of them from one address, or one /64 network of IPv6.
+    pub clients_per_address: usize,
 }
 
 /// Why a relay does not start.
@@ -136,6 +142,8 @@ struct House {
     metrics: Metrics,
     quiet: Quiet,
     clients: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    addresses: Addresses,
     wait: Duration,
     ping_interval: Duration,
     answer_timeout: Duration,
@@ -157,6 +165,7 @@ impl RelayOptions {
             handshake_timeout: Duration::from_secs(5),
             parked: 64,
             clients: 1024,
+            clients_per_address: 64,
         }
     }
 }
@@ -182,6 +191,8 @@ impl Relay {
             metrics: Metrics::new(),
             quiet: Quiet::default(),
             clients: Arc::new(Semaphore::new(options.clients)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            addresses: Addresses::new(options.clients_per_address),
             wait: options.wait,
             ping_interval: options.ping_interval,
             answer_timeout: options.answer_timeout,
@@ -239,6 +250,15 @@ impl Relay {
         }
         self.house.quiet.tell(true);
         Ok(())
+    }
+}
+
+impl House {
+    /// Strangers can use up the file descriptors again and again.
+    fn cannot_accept(&self, error: &io::Error) {
+        if self.quiet.says("accept-failed", error, Instant::now()) {
+            tracing::warn!(%error, "a connection could not be accepted");
+        }
     }
 }
 

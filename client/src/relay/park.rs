@@ -53,7 +53,7 @@ pub(super) async fn take(listener: TcpListener, door: Door, house: Arc<House>, m
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
-            accepted = accept(&listener, &handshakes) => accepted,
+            accepted = accept(&listener, &handshakes, &house) => accepted,
         };
         let Some((tcp, turn)) = accepted else { continue };
         let (door, house, mut stopped) = (door.clone(), Arc::clone(&house), stopped.clone());
@@ -68,7 +68,7 @@ pub(super) async fn take(listener: TcpListener, door: Door, house: Arc<House>, m
                         report(&error, &from, &house.quiet);
                     }
                     Ok((stream, place)) => {
-                        tracing::info!(%from, key_host = &*place.key_host, "a key host parked a connection");
+                        tracing::debug!(%from, key_host = &*place.key_host, "a key host parked a connection");
                         if let Err(error) = keep(stream, place, &house).await {
                             house.metrics.lost(error.why());
                             report(&error, &from, &house.quiet);
@@ -91,12 +91,16 @@ fn report(error: &ParkError, from: &str, quiet: &Quiet) {
     }
 }
 
-async fn accept(listener: &TcpListener, handshakes: &Arc<Semaphore>) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    handshakes: &Arc<Semaphore>,
+    house: &House,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
     let turn = Arc::clone(handshakes).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((tcp, _)) => Some((tcp, turn)),
         Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted");
+            house.cannot_accept(&error);
             // The system says nothing when it has file descriptors again.
             drop(timeout(BACKOFF, std::future::pending::<()>()).await);
             None
