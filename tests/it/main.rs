@@ -42,6 +42,7 @@ mod openpgp;
 mod outside;
 mod record;
 mod relay;
+mod relay_reload;
 mod reload;
 mod self_test;
 mod signing;

@@ -2,6 +2,7 @@
 
 use super::clients::{Client, ClientError, begins_tls};
 use super::counted::Counted;
+use super::pool::Goal;
 use super::{BACKOFF, House, Outer, prepare};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,21 +23,21 @@ struct Stranger {
 }
 
 /// Takes clients in until told to stop.
-pub(super) async fn take(listener: TcpListener, key_host: Option<Arc<str>>, house: Arc<House>, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn take(listener: TcpListener, goal: Goal, house: Arc<House>, mut stopped: watch::Receiver<bool>) {
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             accepted = accept(&listener, &house) => accepted,
         };
         let Some(stranger) = accepted else { continue };
-        let (house, key_host, mut stopped) = (Arc::clone(&house), key_host.clone(), stopped.clone());
+        let (house, goal, mut stopped) = (Arc::clone(&house), goal.clone(), stopped.clone());
         tokio::spawn(async move {
             let welcomed = tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => return,
                 welcomed = welcome(stranger, &house) => welcomed,
             };
             if let Some((client, from, _counted, _place)) = welcomed {
-                carry(client, key_host.as_deref(), &house, from).await;
+                carry(client, &goal, &house, from).await;
             }
         });
     }
@@ -87,12 +88,12 @@ fn turn_away(error: &ClientError, from: SocketAddr, house: &House) {
     }
 }
 
-async fn carry(mut client: TcpStream, key_host: Option<&str>, house: &House, from: SocketAddr) {
+async fn carry(mut client: TcpStream, goal: &Goal, house: &House, from: SocketAddr) {
     house.metrics.waiting.inc();
-    let found = find(key_host, house).await;
+    let found = find(goal, house).await;
     house.metrics.waiting.dec();
     let Some(mut signer) = found else {
-        let key_host = key_host.unwrap_or("any");
+        let key_host = &*goal.label;
         house.metrics.sent_away(key_host);
         if house.quiet.says("no-key-host-parked", from, Instant::now().into_std()) {
             tracing::warn!(%from, key_host, "no key host is parked: a client was sent away; look whether chanceryd serves with --dial");
@@ -117,11 +118,11 @@ async fn send_away(mut client: TcpStream, house: &House) {
 }
 
 /// A connection to a key host that answered just now.
-async fn find(key_host: Option<&str>, house: &House) -> Option<Outer> {
+async fn find(goal: &Goal, house: &House) -> Option<Outer> {
     let deadline = Instant::now().checked_add(house.wait)?;
     let mut arrivals = house.pool.arrivals();
     loop {
-        let Some(ask) = house.pool.take(key_host) else {
+        let Some(ask) = house.pool.take(goal) else {
             timeout_at(deadline, arrivals.changed()).await.ok()?.ok()?;
             continue;
         };

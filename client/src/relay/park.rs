@@ -30,6 +30,8 @@ enum ParkError {
     Full,
     #[error("it talks without being asked")]
     Talks,
+    #[error("the authority was replaced; the key host parks a new one if it is of the new authority")]
+    Replaced,
 }
 
 impl ParkError {
@@ -43,6 +45,7 @@ impl ParkError {
             Self::Frame(_) => "wrong-frame",
             Self::Full => "too-many-parked",
             Self::Talks => "unasked",
+            Self::Replaced => "authority-replaced",
         }
     }
 }
@@ -110,11 +113,15 @@ async fn accept(
 
 async fn greet(tcp: TcpStream, door: &Door, house: &House) -> Result<(Outer, Place), ParkError> {
     prepare(&tcp);
-    let (mut stream, names) = door.open(tcp).await?;
+    let (mut stream, guest) = door.open(tcp).await?;
     Frame::expect(read(&mut stream).await?, Frame::new(Kind::Hello, 0))?;
     let every = u32::try_from(house.ping_interval.as_millis()).unwrap_or(u32::MAX);
     say(&mut stream, Frame::new(Kind::Hello, every)).await?;
-    let place = house.pool.park(names).ok_or(ParkError::Full)?;
+    let place = house.pool.park(&guest).ok_or(ParkError::Full)?;
+    // A replacement meanwhile let go of those that were parked before.
+    if !door.believes(&guest) {
+        return Err(ParkError::Replaced);
+    }
     house.metrics.heard(&place.key_host);
     Ok((stream, place))
 }
@@ -129,7 +136,7 @@ async fn keep(mut stream: Outer, mut place: Place, house: &House) -> Result<(), 
         let mut unasked = [0];
         tokio::select! {
             asked = &mut place.asked => {
-                let Ok(to) = asked else { return Ok(()) };
+                let Ok(to) = asked else { return Err(ParkError::Replaced) };
                 return hand_out(stream, to, number, &place.key_host, house).await;
             }
             _ = turns.tick() => {
