@@ -32,6 +32,8 @@ fn a_relay_that_is_told_to_reads_its_profiles_again_and_keeps_the_old_ones_when_
     fs::write(&key, fs::read(host.dir().join("pki/server.key")).unwrap()).unwrap();
     wrong(relay.reload(), &["relay1.toml", "cannot be used together"]);
     fs::write(&key, "no key").unwrap();
+    wrong(relay.reload(), &["relay1.toml", "cannot be used together"]);
+    fs::remove_file(&key).unwrap();
     wrong(relay.reload(), &["relay1.toml", "the key of"]);
     fs::write(&key, &good_key).unwrap();
     fs::write(relay.profile(), "no profile").unwrap();

@@ -9,6 +9,7 @@ mod front;
 mod metrics;
 mod park;
 mod pool;
+mod reload;
 mod tls;
 
 use crate::profile::{KeyFileError, Profile, ProfileError};
@@ -17,6 +18,7 @@ use chancery_journal::Quiet;
 use clients::Addresses;
 use metrics::Metrics;
 use pool::{Goal, Pool};
+pub use reload::RelayReloader;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -159,14 +161,6 @@ pub struct Relay {
     house: Arc<House>,
 }
 
-/// Reads a relay's profiles again.
-#[derive(Clone)]
-pub struct RelayReloader {
-    door: tls::Door,
-    pool: Arc<Pool>,
-    profiles: Vec<PathBuf>,
-}
-
 /// What all its tasks share.
 struct House {
     pool: Arc<Pool>,
@@ -293,28 +287,6 @@ impl Relay {
             tracing::warn!("clients were still connected at the end");
         }
         self.house.quiet.tell(true);
-        Ok(())
-    }
-}
-
-impl RelayReloader {
-    /// Reads all profiles again, with their keys. New handshakes use them; what was parked under a certificate authority that is another
-    /// one now is closed. Clients that are connected stay.
-    ///
-    /// # Errors
-    /// [`RelayError`] names the file; then all stays as it was.
-    pub fn reload(&self) -> Result<(), RelayError> {
-        let profiles = self.profiles.iter().map(|path| Profile::load(path)).collect::<Result<Vec<_>, _>>()?;
-        let authorities = tls::authorities(&profiles)?;
-        for ((path, was), is) in self.profiles.iter().zip(self.door.authorities().iter()).zip(authorities.iter()) {
-            if was.domain != is.domain {
-                let [was, is] = [was, is].map(|authority| authority.domain.as_ref().to_owned());
-                return Err(RelayError::OtherDomain { path: path.clone(), was, is });
-            }
-        }
-        for domain in self.door.replace(authorities) {
-            self.pool.clear(&domain);
-        }
         Ok(())
     }
 }
