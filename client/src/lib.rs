@@ -45,7 +45,7 @@ pub use framed::{FramedError, Opened, open};
 pub use offline::{Answers, Collected, Offline, OfflineError};
 pub use profile::{Endpoint, EndpointError, KeyFileError, PinnedKey, Profile, ProfileError};
 pub use receipt::{Expected, Receipt, ReceiptError, hex};
-pub use relay::{Front, Relay, RelayError, RelayOptions};
+pub use relay::{Front, Relay, RelayError, RelayOptions, RelayReloader};
 pub use request::{Material, Request, RequestError, RequestId};
 pub use signature::VerifiedSignature;
 pub use state::{StateError, StateStore};

@@ -146,7 +146,7 @@ fn numbers_come_over_a_socket_and_as_a_file_and_say_which_layers_hold() {
 }
 
 /// Asks a relay until its numbers are such.
-fn relay_until(relay: &Relay, beside: &KeyHost, are: impl Fn(&dyn Fn(&str) -> f64) -> bool) -> BTreeMap<String, f64> {
+pub(crate) fn relay_until(relay: &Relay, beside: &KeyHost, are: impl Fn(&dyn Fn(&str) -> f64) -> bool) -> BTreeMap<String, f64> {
     let start = Instant::now();
     loop {
         let found = read(beside, http("GET", relay.metrics(), "/metrics", ""));
@@ -164,6 +164,7 @@ fn a_relays_numbers_say_who_is_parked_who_waits_and_what_was_carried() {
     let options = ["--metrics", "127.0.0.1:0", "--wait", "60", "--ping-interval", "0.2"];
     let relay = Relay::start(&[&host], &["127.0.0.1:0"], &options);
     let mut client = TcpStream::connect(relay.client(0)).unwrap();
+    client.write_all(&[0x16]).unwrap();
     let found = relay_until(&relay, &host, |of| of("clients_waiting{}") == 1.0);
     assert!(!found.keys().any(|name| name.contains("key_host=")), "nobody was heard of yet: {found:#?}");
     relay::dial(&host, &[relay.signer()]);
@@ -201,6 +202,7 @@ fn who_is_sent_away_or_may_not_park_is_counted_and_told_once_a_minute() {
     let mut relay = Relay::start(&[&host], &["127.0.0.1:0", "127.0.0.1:0=signer-b.example"], &options);
     for n in [0, 1, 1] {
         let mut client = TcpStream::connect(relay.client(n)).unwrap();
+        client.write_all(&[0x16]).unwrap();
         let _ = client.read_to_end(&mut Vec::new());
     }
     for _ in 0..20 {

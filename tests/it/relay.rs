@@ -1,5 +1,6 @@
 //! No inbound port: the key host dials a relay, and publishers sign through it.
 
+use crate::metrics::relay_until;
 use crate::wire::block_on;
 use chancery_tests::{KeyHost, Output, Proxy, Publisher, Relay, Setup, run};
 use rustls::pki_types::pem::PemObject as _;
@@ -194,7 +195,7 @@ fn a_key_host_does_not_park_at_a_relay_of_another_authority() {
 fn a_front_of_a_relay_leads_to_the_key_host_that_it_names() {
     let mut first = setup().make();
     let mut second = setup().named("signer-b.example").make();
-    let fronts = ["127.0.0.1:0=localhost", "127.0.0.1:0=signer-b.example"];
+    let fronts = ["127.0.0.1:0=localhost", "127.0.0.1:0=signer-b.example@signer-b.example"];
     let relay = Relay::start(&[&first, &second], &fronts, &[]);
     for host in [&mut first, &mut second] {
         dial(host, &[relay.signer()]);
@@ -211,4 +212,37 @@ fn a_front_of_a_relay_leads_to_the_key_host_that_it_names() {
     for host in [&mut first, &mut second] {
         assert_eq!(signed(host), 1);
     }
+}
+
+#[test]
+fn a_key_host_of_another_authority_does_not_get_clients_by_the_name_in_its_certificate() {
+    let mut own = setup().make();
+    let mut other = setup().named("signer-b.example");
+    other.names.push("localhost".to_owned());
+    let mut other = other.make();
+    let fronts = [ANY, "127.0.0.1:0=localhost", "127.0.0.1:0=localhost@signer-b.example"];
+    let relay = Relay::start(&[&own, &other], &fronts, &["--metrics", ANY, "--wait", "0.3"]);
+    dial(&other, &[relay.signer()]);
+    other.serve();
+    let _ = relay_until(&relay, &own, |of| of("parked{key_host=signer-b.example@signer-b.example}") == 4.0);
+    let publishers = [&own, &other].map(|host| host.publisher_of("web1", "https://127.0.0.1:1"));
+    let through = |who: usize, front: usize| {
+        publishers[who].point_at(&relay.endpoint(front));
+        publishers[who].set("server_name", "localhost");
+        run(&mut command(&publishers[who], &format!("tool-{who}-{front}"), "10"))
+    };
+    for front in [0, 1] {
+        publishers[0].point_at(&relay.endpoint(front));
+        let _ = run(&mut command(&publishers[0], "tool-1", "1")).failed(3, "no key host is parked there");
+    }
+    let _ = through(1, 2).ok();
+    dial(&own, &[relay.signer()]);
+    own.serve();
+    let _ = relay_until(&relay, &own, |of| of("parked{key_host=localhost}") == 4.0);
+    let _ = through(0, 0).ok();
+    let _ = through(0, 1).ok();
+    let _ = through(1, 2).ok();
+    let mut wrong = relay.command();
+    let _ = run(wrong.args(["--listen", "127.0.0.1:0=localhost@signer-c.example"])).failed(2, "no profile is of the trust domain");
+    assert_eq!((signed(&mut own), signed(&mut other)), (2, 2));
 }

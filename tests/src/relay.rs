@@ -5,7 +5,7 @@ use crate::run::{program, run};
 use rustix::process::Signal;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -97,6 +97,37 @@ impl Relay {
     #[must_use]
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Its first profile.
+    #[must_use]
+    pub fn profile(&self) -> &Path {
+        &self.profiles[0]
+    }
+
+    /// Puts a profile and a key from another key host where its first ones are.
+    pub fn enroll_anew(&self, host: &KeyHost) {
+        let made = enroll(host);
+        for extension in ["toml", "key"] {
+            std::fs::copy(made.with_extension(extension), self.profile().with_extension(extension)).unwrap();
+        }
+    }
+
+    /// Has it read its profiles again, and waits until it did; gives the line that it says.
+    #[must_use]
+    pub fn reload(&self) -> String {
+        let before = self.said().lines().count();
+        KeyHost::signal(self.process.as_ref().expect("the relay is not started").id(), Signal::HUP);
+        let start = std::time::Instant::now();
+        loop {
+            let said = self.said();
+            let complete = said.split_inclusive('\n').skip(before).filter(|line| line.ends_with('\n'));
+            if let Some(line) = complete.into_iter().find(|line| line.contains("profiles were read again")) {
+                return line.to_owned();
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "the relay does not read its profiles again: {said}");
+            std::thread::yield_now();
+        }
     }
 
     /// The endpoint of the `n`th front, for profiles.

@@ -1,52 +1,99 @@
 //! The client side: hands each client a key host, and carries what they say to each other.
 
+use super::clients::{Client, ClientError, begins_tls};
 use super::counted::Counted;
+use super::pool::Goal;
 use super::{BACKOFF, House, Outer, prepare};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// What is held of each direction of a connection, in bytes.
 const BUFFER: usize = 64 * 1024;
 
+/// A connection of somebody who said nothing yet.
+struct Stranger {
+    tcp: TcpStream,
+    from: SocketAddr,
+    counted: Client,
+    turn: OwnedSemaphorePermit,
+}
+
 /// Takes clients in until told to stop.
-pub(super) async fn take(listener: TcpListener, key_host: Option<Arc<str>>, house: Arc<House>, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn take(listener: TcpListener, goal: Goal, house: Arc<House>, mut stopped: watch::Receiver<bool>) {
     loop {
-        // Waiting for a place before accepting leaves the rest in the kernel's queue.
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
-            accepted = async {
-                let place = Arc::clone(&house.clients).acquire_owned().await.ok()?;
-                Some((place, listener.accept().await))
-            } => accepted,
+            accepted = accept(&listener, &house) => accepted,
         };
-        match accepted {
-            Some((place, Ok((client, from)))) => {
-                let (house, key_host) = (Arc::clone(&house), key_host.clone());
-                tokio::spawn(async move {
-                    carry(client, key_host.as_deref(), &house, from).await;
-                    drop(place);
-                });
+        let Some(stranger) = accepted else { continue };
+        let (house, goal, mut stopped) = (Arc::clone(&house), goal.clone(), stopped.clone());
+        tokio::spawn(async move {
+            let welcomed = tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => return,
+                welcomed = welcome(stranger, &house) => welcomed,
+            };
+            if let Some((client, from, _counted, _place)) = welcomed {
+                carry(client, &goal, &house, from).await;
             }
-            Some((_, Err(error))) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                // The system says nothing when it has file descriptors again.
-                drop(timeout(BACKOFF, std::future::pending::<()>()).await);
+        });
+    }
+}
+
+async fn accept(listener: &TcpListener, house: &House) -> Option<Stranger> {
+    // Waiting for a turn before accepting leaves the rest in the kernel's queue.
+    let turn = Arc::clone(&house.strangers).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((tcp, from)) => match house.addresses.enter(from.ip()) {
+            Ok(counted) => Some(Stranger { tcp, from, counted, turn }),
+            Err(error) => {
+                turn_away(&error, from, house);
+                None
             }
-            None => return,
+        },
+        Err(error) => {
+            house.cannot_accept(&error);
+            // The system says nothing when it has file descriptors again.
+            drop(timeout(BACKOFF, std::future::pending::<()>()).await);
+            None
         }
     }
 }
 
-async fn carry(mut client: TcpStream, key_host: Option<&str>, house: &House, from: std::net::SocketAddr) {
-    prepare(&client);
+/// Gives a place among the clients to who speaks TLS.
+async fn welcome(stranger: Stranger, house: &House) -> Option<(TcpStream, SocketAddr, Client, OwnedSemaphorePermit)> {
+    let Stranger { tcp, from, counted, turn } = stranger;
+    prepare(&tcp);
+    if let Err(error) = begins_tls(&tcp).await {
+        turn_away(&error, from, house);
+        return None;
+    }
+    let place = Arc::clone(&house.clients).acquire_owned().await.ok()?;
+    drop(turn);
+    Some((tcp, from, counted, place))
+}
+
+fn turn_away(error: &ClientError, from: SocketAddr, house: &House) {
+    house.metrics.turned_away(error.why());
+    match error {
+        // So does whatever looks whether the port is open.
+        ClientError::Left | ClientError::Io(_) => tracing::debug!(%from, %error, "a client was turned away"),
+        _ if house.quiet.says(error.why(), from, Instant::now().into_std()) => {
+            tracing::warn!(%from, %error, reason = error.why(), "a client was turned away");
+        }
+        _ => {}
+    }
+}
+
+async fn carry(mut client: TcpStream, goal: &Goal, house: &House, from: SocketAddr) {
     house.metrics.waiting.inc();
-    let found = find(key_host, house).await;
+    let found = find(goal, house).await;
     house.metrics.waiting.dec();
     let Some(mut signer) = found else {
-        let key_host = key_host.unwrap_or("any");
+        let key_host = &*goal.label;
         house.metrics.sent_away(key_host);
         if house.quiet.says("no-key-host-parked", from, Instant::now().into_std()) {
             tracing::warn!(%from, key_host, "no key host is parked: a client was sent away; look whether chanceryd serves with --dial");
@@ -58,8 +105,8 @@ async fn carry(mut client: TcpStream, key_host: Option<&str>, house: &House, fro
     let carried = copy_bidirectional_with_sizes(&mut counted, &mut signer, BUFFER, BUFFER).await;
     house.metrics.connected.dec();
     match carried {
-        Ok((sent, received)) => tracing::info!(%from, sent, received, "a client is done"),
-        Err(error) => tracing::info!(%from, %error, "a client's connection broke"),
+        Ok((sent, received)) => tracing::debug!(%from, sent, received, "a client is done"),
+        Err(error) => tracing::debug!(%from, %error, "a client's connection broke"),
     }
 }
 
@@ -71,11 +118,11 @@ async fn send_away(mut client: TcpStream, house: &House) {
 }
 
 /// A connection to a key host that answered just now.
-async fn find(key_host: Option<&str>, house: &House) -> Option<Outer> {
+async fn find(goal: &Goal, house: &House) -> Option<Outer> {
     let deadline = Instant::now().checked_add(house.wait)?;
     let mut arrivals = house.pool.arrivals();
     loop {
-        let Some(ask) = house.pool.take(key_host) else {
+        let Some(ask) = house.pool.take(goal) else {
             timeout_at(deadline, arrivals.changed()).await.ok()?.ok()?;
             continue;
         };

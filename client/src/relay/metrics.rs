@@ -17,6 +17,7 @@ pub(super) struct Metrics {
     registry: Registry,
     handed_out: Family<KeyHost, Counter>,
     sent_away: Family<KeyHost, Counter>,
+    turned_away: Family<Why, Counter>,
     refused: Family<Why, Counter>,
     lost: Family<Why, Counter>,
     /// Clients that wait for a key host.
@@ -53,6 +54,8 @@ impl Metrics {
         registry.register("handed_out", "Parked connections that a client got, by key host", handed_out.clone());
         let sent_away = Family::<KeyHost, Counter>::default();
         registry.register("refused", "Clients sent away because none was parked, by the key host that they wanted", sent_away.clone());
+        let turned_away = Family::<Why, Counter>::default();
+        registry.register("turned_away", "Clients for whom no parked connection was asked, by why", turned_away.clone());
         let refused = Family::<Why, Counter>::default();
         registry.register("dials_refused", "Connections to the parked side that may not park, by why", refused.clone());
         let lost = Family::<Why, Counter>::default();
@@ -64,7 +67,7 @@ impl Metrics {
         registry.register_with_unit("carried", "What was carried, by who got it", Unit::Bytes, carried.clone());
         let [to_key_host, to_client] = ["key_host", "client"].map(|to| carried.get_or_create(&Direction { to }).clone());
         let heard = Mutex::default();
-        Self { registry, handed_out, sent_away, refused, lost, waiting, connected, to_key_host, to_client, heard }
+        Self { registry, handed_out, sent_away, turned_away, refused, lost, waiting, connected, to_key_host, to_client, heard }
     }
 
     /// A key host said something.
@@ -81,6 +84,11 @@ impl Metrics {
     /// A client got none, of the key host that it wanted or of any.
     pub(super) fn sent_away(&self, key_host: &str) {
         self.sent_away.get_or_create(&KeyHost { key_host: key_host.to_owned() }).inc();
+    }
+
+    /// A client is one too many of its address, or speaks no TLS.
+    pub(super) fn turned_away(&self, why: &'static str) {
+        self.turned_away.get_or_create(&Why { why }).inc();
     }
 
     /// Somebody may not park.

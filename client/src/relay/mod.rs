@@ -3,25 +3,29 @@
 //! The relay carries the client's TLS to the key host as bytes; it has no key for it. It can drop and delay, and nothing else. The parked
 //! side has a TLS of its own around them, so that only key hosts can park. What is said there is in `docs/relay-protocol.md`.
 
+mod clients;
 mod counted;
 mod front;
 mod metrics;
 mod park;
 mod pool;
+mod reload;
 mod tls;
 
-use crate::profile::{KeyFileError, Profile};
+use crate::profile::{KeyFileError, Profile, ProfileError};
 use chancery_exporter::{Exporter, MetricsAt};
 use chancery_journal::Quiet;
+use clients::Addresses;
 use metrics::Metrics;
-use pool::Pool;
+use pool::{Goal, Pool};
+pub use reload::RelayReloader;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tls::Outer;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -36,6 +40,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_secs(5);
 /// How long to wait when the system has no more file descriptors.
 const BACKOFF: Duration = Duration::from_millis(200);
+/// Clients that may be here without having said anything yet.
+const STRANGERS: usize = 1024;
 /// Handshakes of the parked side that may be under way, from people that nobody knows yet.
 const HANDSHAKES: usize = 256;
 
@@ -44,15 +50,18 @@ const HANDSHAKES: usize = 256;
 pub struct Front {
     /// Where to listen; port 0 takes any free one.
     pub address: SocketAddr,
-    /// A name in the key host's certificate; `None` for any key host.
+    /// A name in the key host's certificate; `None` for any key host of the authority.
     pub key_host: Option<String>,
+    /// The trust domain of the key host's authority; `None` for that of the first profile.
+    pub authority: Option<String>,
 }
 
 /// What a relay is to do.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RelayOptions {
-    /// Who the relay is: a profile of role `relay` for each authority whose key hosts may park.
+    /// Who the relay is: a profile of role `relay` for each authority whose key hosts may park. Fronts lead to the first one's, unless
+    /// they say otherwise.
     pub identities: Vec<Profile>,
     /// Where key hosts park.
     pub park: SocketAddr,
@@ -72,6 +81,8 @@ pub struct RelayOptions {
     pub parked: usize,
     /// Clients that may be connected or waiting.
     pub clients: usize,
+    /// So many of them from one address, or one /64 network of IPv6.
+    pub clients_per_address: usize,
 }
 
 /// Why a relay does not start.
@@ -108,6 +119,25 @@ pub enum RelayError {
     /// Two profiles of one trust domain: key hosts could not say which they mean.
     #[error("two profiles are of the trust domain {0}; name one of them only")]
     Twice(String),
+    /// A front leads to an authority that is not here.
+    #[error("no profile is of the trust domain {0:?}, which stands after the @ of an address; name a profile of that authority too")]
+    NoSuchAuthority(String),
+    /// No profile.
+    #[error("a relay needs a profile of role relay")]
+    Nobody,
+    /// A profile, when it was read again.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// A profile that was read again is of another authority.
+    #[error("{} was of the trust domain {was:?} and is of {is:?} now; start the relay anew for another authority", path.display())]
+    OtherDomain {
+        /// The profile.
+        path: PathBuf,
+        /// What it was.
+        was: String,
+        /// What it is.
+        is: String,
+    },
     /// An address is taken.
     #[error("cannot listen on {address}; choose another one, or stop what listens there")]
     Listen {
@@ -131,11 +161,12 @@ pub enum RelayError {
 /// A relay that listens.
 pub struct Relay {
     park: TcpListener,
-    fronts: Vec<(TcpListener, Option<String>)>,
+    fronts: Vec<(TcpListener, Goal)>,
     signer_side: SocketAddr,
     client_side: Vec<SocketAddr>,
     exporter: Option<Exporter>,
     door: tls::Door,
+    profiles: Vec<PathBuf>,
     house: Arc<House>,
 }
 
@@ -145,6 +176,8 @@ struct House {
     metrics: Metrics,
     quiet: Quiet,
     clients: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    addresses: Addresses,
     wait: Duration,
     ping_interval: Duration,
     answer_timeout: Duration,
@@ -166,6 +199,7 @@ impl RelayOptions {
             handshake_timeout: Duration::from_secs(5),
             parked: 64,
             clients: 1024,
+            clients_per_address: 64,
         }
     }
 }
@@ -176,12 +210,19 @@ impl Relay {
     /// # Errors
     /// [`RelayError`].
     pub async fn bind(options: RelayOptions) -> Result<Self, RelayError> {
-        let door = tls::Door::new(&options.identities)?;
+        let authorities = tls::authorities(&options.identities)?;
+        let first = Arc::clone(&authorities.first().ok_or(RelayError::Nobody)?.domain);
+        let pool = Arc::new(Pool::new(first, options.parked));
+        let mut goals = Vec::new();
+        for front in &options.fronts {
+            goals.push(front.goal(&authorities, &pool)?);
+        }
+        let (door, profiles) = (tls::Door::new(authorities), options.identities.iter().map(|p| p.path().to_owned()).collect());
         let (park, signer_side) = listen(options.park).await?;
         let (mut fronts, mut client_side) = (Vec::new(), Vec::new());
-        for front in options.fronts {
+        for (front, goal) in options.fronts.iter().zip(goals) {
             let (listener, address) = listen(front.address).await?;
-            fronts.push((listener, front.key_host));
+            fronts.push((listener, goal));
             client_side.push(address);
         }
         let unheard = |place: &MetricsAt| {
@@ -190,16 +231,18 @@ impl Relay {
         };
         let exporter = options.metrics.as_ref().map(|at| Exporter::bind(at).map_err(unheard(at))).transpose()?;
         let house = House {
-            pool: Arc::new(Pool::new(options.parked)),
+            pool,
             metrics: Metrics::new(),
             quiet: Quiet::default(),
             clients: Arc::new(Semaphore::new(options.clients)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            addresses: Addresses::new(options.clients_per_address),
             wait: options.wait,
             ping_interval: options.ping_interval,
             answer_timeout: options.answer_timeout,
             handshake_timeout: options.handshake_timeout,
         };
-        Ok(Self { park, fronts, signer_side, client_side, exporter, door, house: Arc::new(house) })
+        Ok(Self { park, fronts, signer_side, client_side, exporter, door, profiles, house: Arc::new(house) })
     }
 
     /// Where key hosts park.
@@ -220,6 +263,12 @@ impl Relay {
         self.exporter.as_ref().map(Exporter::place)
     }
 
+    /// What reads its profiles again while it serves.
+    #[must_use]
+    pub fn reloader(&self) -> RelayReloader {
+        RelayReloader { door: self.door.clone(), pool: Arc::clone(&self.house.pool), profiles: self.profiles.clone() }
+    }
+
     /// Serves until `told` comes; then clients may go on for a few seconds.
     ///
     /// # Errors
@@ -231,8 +280,8 @@ impl Relay {
         let (stop, stopped) = watch::channel(false);
         let clients = self.house.clients.available_permits();
         tokio::spawn(park::take(self.park, self.door, Arc::clone(&self.house), stopped.clone()));
-        for (listener, key_host) in self.fronts {
-            tokio::spawn(front::take(listener, key_host.map(Arc::from), Arc::clone(&self.house), stopped.clone()));
+        for (listener, goal) in self.fronts {
+            tokio::spawn(front::take(listener, goal, Arc::clone(&self.house), stopped.clone()));
         }
         let house = Arc::clone(&self.house);
         tokio::spawn(async move {
@@ -254,20 +303,45 @@ impl Relay {
     }
 }
 
+impl Front {
+    fn goal(&self, authorities: &[tls::Authority], pool: &Pool) -> Result<Goal, RelayError> {
+        let wanted = |authority: &&tls::Authority| self.authority.as_deref().is_none_or(|domain| *authority.domain == *domain);
+        let authority = authorities.iter().find(wanted);
+        let authority = authority.ok_or_else(|| RelayError::NoSuchAuthority(self.authority.clone().unwrap_or_default()))?;
+        let name = self.key_host.as_deref().map(Arc::from);
+        let label = pool.label(&authority.domain, self.key_host.as_deref().unwrap_or("any"));
+        Ok(Goal { domain: Arc::clone(&authority.domain), name, label })
+    }
+}
+
+impl House {
+    /// Strangers can use up the file descriptors again and again.
+    fn cannot_accept(&self, error: &io::Error) {
+        if self.quiet.says("accept-failed", error, Instant::now()) {
+            tracing::warn!(%error, "a connection could not be accepted");
+        }
+    }
+}
+
 impl FromStr for Front {
     type Err = &'static str;
 
-    /// `ADDRESS:PORT`, or `ADDRESS:PORT=KEYHOST`.
+    /// `ADDRESS:PORT`, `ADDRESS:PORT=KEYHOST`, or `ADDRESS:PORT=KEYHOST@TRUSTDOMAIN`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (address, key_host) = match text.split_once('=') {
-            Some((address, name)) => (address, Some(name.to_owned())),
-            None => (text, None),
+        let (address, goal) = text.split_once('=').map_or((text, None), |(address, goal)| (address, Some(goal)));
+        let (name, authority) = match goal.and_then(|goal| goal.split_once('@')) {
+            Some((name, authority)) => (Some(name), Some(authority)),
+            None => (goal, None),
         };
+        let [key_host, authority] = [name, authority].map(|part| part.map(str::to_owned));
         let fits =
             |name: &String| (1..=253).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b));
         match address.parse() {
-            Ok(address) if key_host.as_ref().is_none_or(fits) => Ok(Self { address, key_host }),
-            _ => Err("write ADDRESS:PORT, such as 127.0.0.1:7444, or ADDRESS:PORT=NAME with a name of the key host's certificate"),
+            Ok(address) if key_host.iter().chain(&authority).all(fits) => Ok(Self { address, key_host, authority }),
+            _ => Err(
+                "write ADDRESS:PORT, such as 127.0.0.1:7444, or ADDRESS:PORT=NAME with a name of the key host's certificate, and @ and its trust domain \
+                 where its profile is not the first",
+            ),
         }
     }
 }
@@ -299,9 +373,22 @@ mod tests {
     #[test]
     fn a_front_is_an_address_and_perhaps_the_name_of_a_key_host() {
         let front: Front = "127.0.0.1:7444=signer-a.example".parse().unwrap();
-        assert_eq!(front, Front { address: "127.0.0.1:7444".parse().unwrap(), key_host: Some("signer-a.example".to_owned()) });
+        let address = "127.0.0.1:7444".parse().unwrap();
+        let key_host = Some("signer-a.example".to_owned());
+        assert_eq!(front, Front { address, key_host: key_host.clone(), authority: None });
+        let front: Front = "127.0.0.1:7444=signer-a.example@b.example".parse().unwrap();
+        assert_eq!(front, Front { address, key_host, authority: Some("b.example".to_owned()) });
         assert_eq!("[::1]:7444".parse::<Front>().unwrap().key_host, None);
-        for wrong in ["", "7444", "localhost:7444", "127.0.0.1:7444=", "127.0.0.1:7444=a b", "127.0.0.1:99999"] {
+        for wrong in [
+            "",
+            "7444",
+            "localhost:7444",
+            "127.0.0.1:7444=",
+            "127.0.0.1:7444=a@",
+            "127.0.0.1:7444=@b",
+            "127.0.0.1:7444=a b",
+            "127.0.0.1:99999",
+        ] {
             assert!(wrong.parse::<Front>().is_err(), "{wrong}");
         }
     }

@@ -30,6 +30,8 @@ enum ParkError {
     Full,
     #[error("it talks without being asked")]
     Talks,
+    #[error("the authority was replaced; the key host parks a new one if it is of the new authority")]
+    Replaced,
 }
 
 impl ParkError {
@@ -43,6 +45,7 @@ impl ParkError {
             Self::Frame(_) => "wrong-frame",
             Self::Full => "too-many-parked",
             Self::Talks => "unasked",
+            Self::Replaced => "authority-replaced",
         }
     }
 }
@@ -53,7 +56,7 @@ pub(super) async fn take(listener: TcpListener, door: Door, house: Arc<House>, m
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
-            accepted = accept(&listener, &handshakes) => accepted,
+            accepted = accept(&listener, &handshakes, &house) => accepted,
         };
         let Some((tcp, turn)) = accepted else { continue };
         let (door, house, mut stopped) = (door.clone(), Arc::clone(&house), stopped.clone());
@@ -68,7 +71,7 @@ pub(super) async fn take(listener: TcpListener, door: Door, house: Arc<House>, m
                         report(&error, &from, &house.quiet);
                     }
                     Ok((stream, place)) => {
-                        tracing::info!(%from, key_host = &*place.key_host, "a key host parked a connection");
+                        tracing::debug!(%from, key_host = &*place.key_host, "a key host parked a connection");
                         if let Err(error) = keep(stream, place, &house).await {
                             house.metrics.lost(error.why());
                             report(&error, &from, &house.quiet);
@@ -91,12 +94,16 @@ fn report(error: &ParkError, from: &str, quiet: &Quiet) {
     }
 }
 
-async fn accept(listener: &TcpListener, handshakes: &Arc<Semaphore>) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    handshakes: &Arc<Semaphore>,
+    house: &House,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
     let turn = Arc::clone(handshakes).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((tcp, _)) => Some((tcp, turn)),
         Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted");
+            house.cannot_accept(&error);
             // The system says nothing when it has file descriptors again.
             drop(timeout(BACKOFF, std::future::pending::<()>()).await);
             None
@@ -106,11 +113,15 @@ async fn accept(listener: &TcpListener, handshakes: &Arc<Semaphore>) -> Option<(
 
 async fn greet(tcp: TcpStream, door: &Door, house: &House) -> Result<(Outer, Place), ParkError> {
     prepare(&tcp);
-    let (mut stream, names) = door.open(tcp).await?;
+    let (mut stream, guest) = door.open(tcp).await?;
     Frame::expect(read(&mut stream).await?, Frame::new(Kind::Hello, 0))?;
     let every = u32::try_from(house.ping_interval.as_millis()).unwrap_or(u32::MAX);
     say(&mut stream, Frame::new(Kind::Hello, every)).await?;
-    let place = house.pool.park(names).ok_or(ParkError::Full)?;
+    let place = house.pool.park(&guest).ok_or(ParkError::Full)?;
+    // A replacement meanwhile let go of those that were parked before.
+    if !door.believes(&guest) {
+        return Err(ParkError::Replaced);
+    }
     house.metrics.heard(&place.key_host);
     Ok((stream, place))
 }
@@ -125,7 +136,7 @@ async fn keep(mut stream: Outer, mut place: Place, house: &House) -> Result<(), 
         let mut unasked = [0];
         tokio::select! {
             asked = &mut place.asked => {
-                let Ok(to) = asked else { return Ok(()) };
+                let Ok(to) = asked else { return Err(ParkError::Replaced) };
                 return hand_out(stream, to, number, &place.key_host, house).await;
             }
             _ = turns.tick() => {
