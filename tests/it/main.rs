@@ -43,6 +43,7 @@ mod outside;
 mod record;
 mod relay;
 mod reload;
+mod sealed;
 mod self_test;
 mod signing;
 mod soak;

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tonic::{Code, Status};
@@ -20,7 +20,7 @@ const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "8-secret-digits";
 
 /// A key host with the key `tarballs` in its keyring, and a SoftHSM beside it with the token `releases`.
-struct Host {
+pub(crate) struct Host {
     host: KeyHost,
     config: PathBuf,
     tokens: PathBuf,
@@ -31,19 +31,35 @@ impl Host {
         let mut softhsm = tool("softhsm2-util")?;
         let setup = Setup::new().key("tarballs", "sshsig");
         let grant = |setup: Setup, key| setup.grant("web1", key, &["sshsig"], "prod", "namespaces = [\"file\"]");
-        let mut host = grant(grant(setup, "tarballs"), "hard").make();
+        let host = grant(grant(setup, "tarballs"), "hard").make();
         let (config, tokens) = (host.temp().join("softhsm2.conf"), host.temp().join("tokens"));
         fs::create_dir(&tokens).unwrap();
         fs::write(&config, format!("directories.tokendir = {}\n", tokens.display())).unwrap();
         let init = ["--init-token", "--free", "--label", "releases", "--so-pin", "12345678", "--pin", PIN];
         let _ = run(softhsm.args(init).env("SOFTHSM2_CONF", &config)).ok();
-        host.place(vec!["env".to_owned(), format!("SOFTHSM2_CONF={}", config.display())]);
-        Some(Self { host, config, tokens })
+        let mut made = Self { host, config, tokens };
+        made.host.place(made.env());
+        Some(made)
+    }
+
+    fn env(&self) -> Vec<String> {
+        vec!["env".to_owned(), format!("SOFTHSM2_CONF={}", self.config.display())]
+    }
+
+    /// All that the key host and its token have.
+    pub(crate) fn dir(&self) -> &Path {
+        self.host.temp()
     }
 
     /// With the token added as `hsm` and the key `hard` in it, serving.
     fn start() -> Option<Self> {
+        Self::start_behind(Vec::new())
+    }
+
+    /// The same, with its command behind these words.
+    pub(crate) fn start_behind(words: Vec<String>) -> Option<Self> {
         let mut made = Self::make()?;
+        made.host.place([made.env(), words].concat());
         let _ = made.add(PIN, MODULE, "2 s").ok();
         let _ = made.chanceryd(&["key", "new", "hard", "--for", "sshsig", "--token", "hsm"]).ok();
         made.host.serve();
@@ -64,7 +80,7 @@ impl Host {
     }
 
     /// The process of the token: a child of the keeper.
-    fn token_pid(&self) -> u32 {
+    pub(crate) fn token_pid(&self) -> u32 {
         let keeper = self.host.keeper_pid();
         let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).unwrap();
         let is_it = |pid: &&str| fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("token-host"));
