@@ -2,6 +2,9 @@
 
 use crate::token;
 use crate::wire::{block_on, digest_header, sign};
+use chancery_proto::v1::SignBatchRequest;
+use chancery_proto::v1::sign_batch_response::Outcome;
+use chancery_proto::v1::signing_service_client::SigningServiceClient;
 use chancery_tests::{KeyHost, PASSPHRASE, Setup, run, skipped, tool, within};
 use rustix::process::Signal;
 use std::fs;
@@ -9,7 +12,11 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 /// Attacks a process of its own, to show that it can, and then those that it is told; a line each: who, how, and the kernel's answer.
 const ATTACK: &str = r#"
@@ -58,6 +65,9 @@ own.kill()
 for pid in sys.argv[1:]:
     attack(pid, int(pid))
 "#;
+/// Requests of the one who has many, as many streams as it takes to have them all under way.
+const CROWD: u64 = 6000;
+const CROWD_STREAMS: u64 = 6;
 /// How often the script attacks each process.
 const ATTACKS: usize = 8;
 /// Who runs the key host when the test is run by root.
@@ -244,4 +254,55 @@ fn a_key_host_that_ended_leaves_no_secret_in_any_file() {
     assert!(searched > 10, "only {searched} files were searched");
     let passphrase = fs::read(host.passphrase_file()).unwrap();
     assert_eq!(secrets.found_in(&passphrase), Some("the passphrase"), "the search finds {PASSPHRASE}");
+}
+
+#[test]
+fn one_urgent_request_is_answered_long_before_six_thousand_of_another_principal() {
+    let host = Setup::new()
+        .key("tarballs", "sshsig")
+        .grant("crowd", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]")
+        .grant("web1", "tarballs", &["sshsig"], "prod", "namespaces = [\"file\"]")
+        .config("in_flight_per_principal = 4096", "in_flight_per_principal = 8192")
+        .start();
+    let (crowd, urgent) = (host.publisher("crowd"), host.publisher("web1"));
+    let answered = Arc::new(AtomicU64::new(0));
+    let before = block_on(async {
+        let alone = urgent.connections(&host.endpoint(), 1).await.remove(0);
+        sign(alone.clone(), digest_header("tarballs", "prod", CROWD), vec![]).await.unwrap();
+        let mut streams = JoinSet::new();
+        for (n, channel) in (0..CROWD_STREAMS).zip(crowd.connections(&host.endpoint(), CROWD_STREAMS as usize).await) {
+            streams.spawn(crowd_stream(channel, n * CROWD / CROWD_STREAMS, Arc::clone(&answered)));
+        }
+        // The first answers show that the queue is at work.
+        while answered.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut before = Vec::new();
+        for n in 1..=5 {
+            let asked = answered.load(Ordering::SeqCst);
+            sign(alone.clone(), digest_header("tarballs", "prod", CROWD + n), vec![]).await.unwrap();
+            before.push((asked, answered.load(Ordering::SeqCst)));
+        }
+        while let Some(done) = streams.join_next().await {
+            done.unwrap();
+        }
+        before
+    });
+    assert_eq!(answered.load(Ordering::SeqCst), CROWD, "the crowd is served too");
+    println!("answers that the crowd had when each urgent request was asked and answered: {before:?}");
+    assert!(before[0].1 < CROWD / 2, "the urgent one waited for most of the crowd: {before:?}");
+}
+
+/// Asks for a share of the crowd's signatures as fast as they are taken.
+async fn crowd_stream(channel: Channel, first: u64, answered: Arc<AtomicU64>) {
+    let all = (first..first + CROWD / CROWD_STREAMS).map(|number| SignBatchRequest {
+        number,
+        header: Some(digest_header("tarballs", "prod", number)),
+        content: Default::default(),
+    });
+    let mut replies = SigningServiceClient::new(channel).sign_batch(tokio_stream::iter(all)).await.unwrap().into_inner();
+    while let Some(reply) = replies.message().await.unwrap() {
+        assert!(matches!(reply.outcome, Some(Outcome::Signed(_))), "{reply:?}");
+        let _ = answered.fetch_add(1, Ordering::SeqCst);
+    }
 }

@@ -167,6 +167,7 @@ fn the_memory_of_a_running_keeper_shows_no_key_even_to_root() {
         assert!(!line.contains("/secretmem"), "secret memory can be read: {line}");
         found.extend(secrets.found_in(&bytes).map(|secret| format!("{secret} lies in {line}")));
     }
+    println!("searched {read} bytes; secret memory: {has_secret_memory}; found: {found:?}");
     // Without secret memory the key itself lies there, in locked pages.
     assert!(found.is_empty() || !has_secret_memory, "{found:#?}");
     assert!(read > 100_000, "only {read} bytes were searched");
