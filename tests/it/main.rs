@@ -30,6 +30,7 @@ mod docs;
 #[allow(dead_code, reason = "each test program uses some of them")]
 mod helpers;
 mod house;
+mod hung;
 mod journal;
 mod ledger;
 mod log;
