@@ -98,7 +98,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 /// Those files below a directory that are cores, by name or by content.
 fn cores(dir: &Path) -> Vec<PathBuf> {
     let is_core = |path: &PathBuf| {
-        let begin = fs::metadata(path).is_ok_and(|m| m.is_file()).then(|| fs::read(path).unwrap_or_default()).unwrap_or_default();
+        let begin = if fs::metadata(path).is_ok_and(|m| m.is_file()) { fs::read(path).unwrap_or_default() } else { Vec::new() };
         // ELF with the type ET_CORE.
         let is_elf_core = begin.starts_with(b"\x7fELF") && begin.get(16..18) == Some(&[4, 0]);
         is_elf_core || path.file_name().unwrap().to_string_lossy().starts_with("core")
