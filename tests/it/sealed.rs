@@ -49,12 +49,15 @@ def descriptor(pid):
     return called(libc.syscall(438, os.pidfd_open(pid), 0, 0))
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 own = subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL)
+# A process that begins has no environment yet.
+while not open(f"/proc/{own.pid}/environ", "rb").read():
+    pass
 def attack(who, pid):
     address = 4096
     if who == "own":
         address = int(open(f"/proc/{pid}/maps").readline().split("-")[0], 16)
     print(who, "mem", opened(f"/proc/{pid}/mem", os.O_RDONLY))
-    print(who, "mem-write", "done" if opened(f"/proc/{pid}/mem", os.O_RDWR) == "done" else "EACCES")
+    print(who, "mem-write", opened(f"/proc/{pid}/mem", os.O_RDWR))
     for file in ["maps", "environ", "auxv"]:
         print(who, file, opened(f"/proc/{pid}/{file}", os.O_RDONLY))
     print(who, "process_vm_readv", copied(pid, address))

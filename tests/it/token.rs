@@ -37,16 +37,13 @@ impl Host {
         fs::write(&config, format!("directories.tokendir = {}\n", tokens.display())).unwrap();
         let init = ["--init-token", "--free", "--label", "releases", "--so-pin", "12345678", "--pin", PIN];
         let _ = run(softhsm.args(init).env("SOFTHSM2_CONF", &config)).ok();
-        let mut made = Self { host, config, tokens };
-        made.host.place(made.env());
-        Some(made)
+        Some(Self { host, config, tokens })
     }
 
     fn env(&self) -> Vec<String> {
         vec!["env".to_owned(), format!("SOFTHSM2_CONF={}", self.config.display())]
     }
 
-    /// All that the key host and its token have.
     pub(crate) fn dir(&self) -> &Path {
         self.host.temp()
     }
@@ -56,7 +53,6 @@ impl Host {
         Self::start_behind(Vec::new())
     }
 
-    /// The same, with its command behind these words.
     pub(crate) fn start_behind(words: Vec<String>) -> Option<Self> {
         let mut made = Self::make()?;
         made.host.place([made.env(), words].concat());
