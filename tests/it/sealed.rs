@@ -179,7 +179,7 @@ fn a_crash_of_the_process_of_a_token_writes_no_core() {
     let pid = token.token_pid();
     may_leave_no_core(pid);
     crash(pid);
-    assert_eq!([cores(cores_in.path()), cores(token.dir())].concat(), Vec::<PathBuf>::new());
+    assert_eq!([cores(cores_in.path()), cores(token.host.temp())].concat(), Vec::<PathBuf>::new());
 }
 
 /// What comes of the attacks on these processes, by who stands behind `words`.

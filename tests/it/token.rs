@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tonic::{Code, Status};
@@ -21,7 +21,7 @@ const PIN: &str = "8-secret-digits";
 
 /// A key host with the key `tarballs` in its keyring, and a SoftHSM beside it with the token `releases`.
 pub(crate) struct Host {
-    host: KeyHost,
+    pub(crate) host: KeyHost,
     config: PathBuf,
     tokens: PathBuf,
 }
@@ -37,15 +37,13 @@ impl Host {
         fs::write(&config, format!("directories.tokendir = {}\n", tokens.display())).unwrap();
         let init = ["--init-token", "--free", "--label", "releases", "--so-pin", "12345678", "--pin", PIN];
         let _ = run(softhsm.args(init).env("SOFTHSM2_CONF", &config)).ok();
-        Some(Self { host, config, tokens })
+        let mut made = Self { host, config, tokens };
+        made.host.place(made.env());
+        Some(made)
     }
 
     fn env(&self) -> Vec<String> {
         vec!["env".to_owned(), format!("SOFTHSM2_CONF={}", self.config.display())]
-    }
-
-    pub(crate) fn dir(&self) -> &Path {
-        self.host.temp()
     }
 
     /// With the token added as `hsm` and the key `hard` in it, serving.
