@@ -3,6 +3,7 @@
 # CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium,
 # prometheus-client, jsonschema, ip, nft, age, softhsm2-util, help2man, debootstrap, dpkg-deb,
 # systemd-analyze, systemd-sysusers, systemd-tmpfiles, systemd-socket-activate.
+# `python3` and `setpriv` skip the test that attacks the running processes; root needs setpriv for it, to be somebody else.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
 # `boot` skips the test that starts a small Debian with systemd as its first process, which takes root, debootstrap and cgroups of version 2.
 # `netns` skips the tests that lay a cable between two network name spaces, which takes the same; `tun` the one whose cable is a bad one, which
@@ -31,6 +32,8 @@ debootstrap:/usr/sbin/debootstrap:debootstrap
 dpkg-deb:dpkg-deb:dpkg
 signify:signify-openbsd:signify-openbsd
 coreutils:sha256sum:coreutils
+python3:/usr/bin/python3:python3-minimal libpython3-stdlib
+setpriv:setpriv:util-linux
 prometheus-client:/usr/lib/python3/dist-packages/prometheus_client:python3-prometheus-client
 jsonschema:/usr/lib/python3/dist-packages/jsonschema:python3-jsonschema
 systemd-analyze:systemd-analyze:systemd

@@ -33,6 +33,7 @@ mod docs;
 #[allow(dead_code, reason = "each test program uses some of them")]
 mod helpers;
 mod house;
+mod hung;
 mod journal;
 mod ledger;
 mod log;
@@ -47,6 +48,7 @@ mod record;
 mod relay;
 mod relay_reload;
 mod reload;
+mod sealed;
 mod self_test;
 mod signing;
 mod soak;

@@ -18,8 +18,8 @@ const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "8-secret-digits";
 
 /// A key host with the key `tarballs` in its keyring, and a SoftHSM beside it with the token `releases`.
-struct Host {
-    host: KeyHost,
+pub(crate) struct Host {
+    pub(crate) host: KeyHost,
     config: PathBuf,
     tokens: PathBuf,
 }
@@ -29,19 +29,29 @@ impl Host {
         let mut softhsm = tool("softhsm2-util")?;
         let setup = Setup::new().key("tarballs", "sshsig");
         let grant = |setup: Setup, key| setup.grant("web1", key, &["sshsig"], "prod", "namespaces = [\"file\"]");
-        let mut host = grant(grant(setup, "tarballs"), "hard").make();
+        let host = grant(grant(setup, "tarballs"), "hard").make();
         let (config, tokens) = (host.temp().join("softhsm2.conf"), host.temp().join("tokens"));
         fs::create_dir(&tokens).unwrap();
         fs::write(&config, format!("directories.tokendir = {}\n", tokens.display())).unwrap();
         let init = ["--init-token", "--free", "--label", "releases", "--so-pin", "12345678", "--pin", PIN];
         let _ = run(softhsm.args(init).env("SOFTHSM2_CONF", &config)).ok();
-        host.place(vec!["env".to_owned(), format!("SOFTHSM2_CONF={}", config.display())]);
-        Some(Self { host, config, tokens })
+        let mut made = Self { host, config, tokens };
+        made.host.place(made.env());
+        Some(made)
+    }
+
+    fn env(&self) -> Vec<String> {
+        vec!["env".to_owned(), format!("SOFTHSM2_CONF={}", self.config.display())]
     }
 
     /// With the token added as `hsm` and the key `hard` in it, serving.
     fn start() -> Option<Self> {
+        Self::start_behind(Vec::new())
+    }
+
+    pub(crate) fn start_behind(words: Vec<String>) -> Option<Self> {
         let mut made = Self::make()?;
+        made.host.place([made.env(), words].concat());
         let _ = made.add(PIN, MODULE, "2 s").ok();
         let _ = made.chanceryd(&["key", "new", "hard", "--for", "sshsig", "--token", "hsm"]).ok();
         made.host.serve();
@@ -62,7 +72,7 @@ impl Host {
     }
 
     /// The process of the token: a child of the keeper.
-    fn token_pid(&self) -> u32 {
+    pub(crate) fn token_pid(&self) -> u32 {
         let keeper = self.host.keeper_pid();
         let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).unwrap();
         let is_it = |pid: &&str| fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("token-host"));
