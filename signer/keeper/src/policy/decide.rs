@@ -181,6 +181,12 @@ impl Permit {
         self.key_created
     }
 
+    /// The same with another time of decision, in seconds since 1970: the clock's, where it was decided as of the log's time, which is later.
+    #[must_use]
+    pub fn dated(self, decided: u64) -> Self {
+        Self { decided, ..self }
+    }
+
     /// When it was decided, in seconds since 1970.
     #[must_use]
     pub const fn decided(&self) -> u64 {

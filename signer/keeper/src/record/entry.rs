@@ -36,18 +36,28 @@ pub enum EntryError {
 /// Makes entries whose times never go back.
 pub(super) struct EntryMaker {
     last_ms: u64,
+    /// How far behind that the clock was when it was last asked, in milliseconds.
+    behind_ms: u64,
 }
 
 impl EntryMaker {
     pub(super) const fn new(last_ms: u64) -> Self {
-        Self { last_ms }
+        Self { last_ms, behind_ms: 0 }
     }
 
-    /// The time for the next entry, and how far the clock went back, in milliseconds, if it did so by more than a second.
+    /// The time for the next entry, and how far behind the newest entry the clock is, in milliseconds, if it went back by more than a second
+    /// since it was last asked. So each jump is told once, and not again with every entry until the clock has caught up.
     pub(super) fn time(&mut self, now_ms: u64) -> (u64, Option<u64>) {
-        let back = self.last_ms.checked_sub(now_ms).filter(|ms| *ms > 1000);
+        let behind = self.last_ms.saturating_sub(now_ms);
+        let back = (behind > self.behind_ms.saturating_add(1000)).then_some(behind);
         self.last_ms = self.last_ms.max(now_ms);
+        self.behind_ms = behind;
         (self.last_ms, back)
+    }
+
+    /// The time of the newest entry, in milliseconds since 1970; no decision is made as of an earlier one.
+    pub(super) const fn last_ms(&self) -> u64 {
+        self.last_ms
     }
 
     pub(super) fn salts(entries: usize) -> Result<Salts, SaltsError> {

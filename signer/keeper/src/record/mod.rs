@@ -2,6 +2,7 @@
 //!
 //! [`Recorded`] is made here and nowhere else, and only after the log said that the entry is on disk under a signed checkpoint.
 
+mod draft;
 mod entry;
 mod recorder;
 mod remember;

@@ -1,13 +1,13 @@
 //! The one writer of the request log.
 
+use super::draft::Draft;
 use super::entry::{self, EntryError, EntryMaker};
-use super::remember::{Known, Remembered};
+use super::remember::{Known, Remembered, fingerprint, recall};
 use super::{Done, Outcome, Pending, Receipt, Recorded, Turned};
 use crate::prepare::Prepared;
 use crate::text::chain;
-use chancery_channel::{KeyDescription, KeyName, Refusal, RefusalKind, RequestId, SignRequest};
-use chancery_reqlog::{AppendError, Appended, Details, Leaf, Log, NewEntry, ReadError, Reader, Salts};
-use sha2::{Digest as _, Sha256};
+use chancery_channel::{KeyDescription, KeyName, Refusal, RefusalKind, RequestId};
+use chancery_reqlog::{AppendError, Appended, Log, NewEntry, ReadError, Reader};
 use std::sync::Arc;
 
 /// What the first entries of a run say.
@@ -95,6 +95,12 @@ impl Recorder {
         }
     }
 
+    /// The time of the newest entry, in milliseconds since 1970.
+    #[must_use]
+    pub const fn newest_ms(&self) -> u64 {
+        self.maker.last_ms()
+    }
+
     /// Whether a later [`Recorder::mend`] may change that.
     #[must_use]
     pub const fn can_be_mended(&self) -> bool {
@@ -103,8 +109,10 @@ impl Recorder {
 
     /// Records that a run begins, with which policy and keys.
     pub fn begin(&mut self, facts: &StartFacts, now_ms: u64) {
-        let (time, _) = self.maker.time(now_ms);
-        match entry::start(facts, time) {
+        let (time, went_back) = self.maker.time(now_ms);
+        let clock =
+            went_back.map(|ms| EntryMaker::salts(1).map_err(EntryError::from).and_then(|mut salts| entry::clock(ms, time, &mut salts)));
+        match entry::start(facts, time).and_then(|start| start.into_iter().map(Ok).chain(clock).collect::<Result<Vec<_>, _>>()) {
             Ok(entries) => {
                 if self.append(&entries, false).is_err() && !self.is_in_doubt() {
                     self.owed = entries;
@@ -319,36 +327,6 @@ impl Recorder {
     }
 }
 
-/// The entries of one batch, while they are made.
-struct Draft {
-    first: u64,
-    time: u64,
-    /// The tree must not grow beyond this by what is signed, in entries.
-    permitted_up_to: u64,
-    entries: Vec<NewEntry>,
-    salts: Result<Salts, chancery_reqlog::SaltsError>,
-}
-
-impl Draft {
-    fn add(&mut self, make: impl FnOnce(u64, &mut Salts) -> Result<NewEntry, EntryError>) -> Result<usize, EntryError> {
-        let salts = self.salts.as_mut().map_err(|_| EntryError::NoSalts)?;
-        self.entries.push(make(self.time, salts)?);
-        Ok(self.entries.len().saturating_sub(1))
-    }
-
-    fn is_full(&self) -> bool {
-        self.index(self.entries.len()) >= self.permitted_up_to
-    }
-
-    fn index(&self, place: usize) -> u64 {
-        self.first.saturating_add(u64::try_from(place).unwrap_or(u64::MAX))
-    }
-
-    fn take_leaf(&mut self, place: usize) -> Vec<u8> {
-        self.entries.get_mut(place).map(|e| std::mem::take(&mut e.leaf)).unwrap_or_default()
-    }
-}
-
 fn finish(pending: Pending, refused: Option<String>, index: u64, receipt: Receipt) -> Done {
     let (call, request_id) = (pending.call, pending.request_id);
     let refusal = |kind, reason: &str, message: &str, receipt: &Recorded<()>| Refusal {
@@ -381,40 +359,8 @@ fn sign_done(call: u64, prepared: Box<Prepared>, index: u64, receipt: Receipt) -
     Done::Sign { call, recorded: Box::new(Recorded { inner: *prepared, index, receipt }) }
 }
 
-/// What a request asks for, in 32 bytes. The encoding is the channel's, which is the same for the same request.
-fn fingerprint(request: &SignRequest) -> Option<[u8; 32]> {
-    let mut bytes = Vec::with_capacity(512);
-    chancery_channel::encode(request, &mut bytes).ok()?;
-    Some(Sha256::digest(&bytes).into())
-}
-
-/// Takes in the newest requests of a log; gives the time of its newest entries, and whether it was sealed.
-fn recall(log: &Log, remembered: &mut Remembered) -> Result<(u64, bool), ReadError> {
-    let (mut last_ms, mut sealed) = (0, false);
-    for recent in log.recent()? {
-        let recent = recent?;
-        if let Ok(leaf) = Leaf::parse(&recent.leaf) {
-            last_ms = last_ms.max(leaf.time);
-            sealed = leaf.kind.as_str() == "rotate" && leaf.reason.as_ref().is_some_and(|r| r.as_str() == "sealed");
-            if let (Some(rid), Some(known)) = (leaf.rid, known(&leaf, recent.index, recent.details.as_deref())) {
-                remembered.insert(RequestId(rid), known);
-            }
-        }
-    }
-    Ok((last_ms, sealed))
-}
-
 fn other_version(known: &Known, pending: &Pending) -> bool {
     matches!(&pending.outcome, Outcome::Sign(prepared) if known.key_version != Some(prepared.permit().key_version()))
-}
-
-fn known(leaf: &Leaf, index: u64, details: Option<&[u8]>) -> Option<Known> {
-    let details = Details::decode(details?).ok()?;
-    let fingerprint = details.field("request")?.value()?.try_into().ok()?;
-    let refused =
-        (leaf.decision == chancery_reqlog::Decision::Deny).then(|| leaf.reason.as_ref().map_or_else(String::new, ToString::to_string));
-    let time = details.field("time").and_then(|f| std::str::from_utf8(f.value()?).ok()?.parse().ok());
-    Some(Known { index, fingerprint, refused, key_version: leaf.key_version, time })
 }
 
 fn unavailable(why: &str) -> Refusal {

@@ -1,6 +1,8 @@
 //! Requests that are known again when they are sent again.
 
-use chancery_channel::RequestId;
+use chancery_channel::{RequestId, SignRequest};
+use chancery_reqlog::{Details, Leaf, Log, ReadError};
+use sha2::{Digest as _, Sha256};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
@@ -57,6 +59,38 @@ impl Remembered {
             self.by_id.remove(&id);
         }
     }
+}
+
+/// What a request asks for, in 32 bytes. The encoding is the channel's, which is the same for the same request.
+pub(super) fn fingerprint(request: &SignRequest) -> Option<[u8; 32]> {
+    let mut bytes = Vec::with_capacity(512);
+    chancery_channel::encode(request, &mut bytes).ok()?;
+    Some(Sha256::digest(&bytes).into())
+}
+
+/// Takes in the newest requests of a log; gives the time of its newest entries, and whether it was sealed.
+pub(super) fn recall(log: &Log, remembered: &mut Remembered) -> Result<(u64, bool), ReadError> {
+    let (mut last_ms, mut sealed) = (0, false);
+    for recent in log.recent()? {
+        let recent = recent?;
+        if let Ok(leaf) = Leaf::parse(&recent.leaf) {
+            last_ms = last_ms.max(leaf.time);
+            sealed = leaf.kind.as_str() == "rotate" && leaf.reason.as_ref().is_some_and(|r| r.as_str() == "sealed");
+            if let (Some(rid), Some(known)) = (leaf.rid, known(&leaf, recent.index, recent.details.as_deref())) {
+                remembered.insert(RequestId(rid), known);
+            }
+        }
+    }
+    Ok((last_ms, sealed))
+}
+
+fn known(leaf: &Leaf, index: u64, details: Option<&[u8]>) -> Option<Known> {
+    let details = Details::decode(details?).ok()?;
+    let fingerprint = details.field("request")?.value()?.try_into().ok()?;
+    let refused =
+        (leaf.decision == chancery_reqlog::Decision::Deny).then(|| leaf.reason.as_ref().map_or_else(String::new, ToString::to_string));
+    let time = details.field("time").and_then(|f| std::str::from_utf8(f.value()?).ok()?.parse().ok());
+    Some(Known { index, fingerprint, refused, key_version: leaf.key_version, time })
 }
 
 #[cfg(test)]

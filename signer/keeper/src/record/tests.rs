@@ -175,3 +175,24 @@ fn a_clock_that_goes_back_is_recorded_and_times_never_do() {
     assert_eq!(leaves.iter().map(|l| l.kind.as_str()).collect::<Vec<_>>(), ["sign", "clock", "sign"]);
     assert!(leaves.windows(2).all(|pair| pair[0].time <= pair[1].time));
 }
+
+/// A clock that stays behind is told once; a further jump is told again; so is one between two runs.
+#[test]
+fn each_jump_of_the_clock_has_one_entry() {
+    let dir = TempDir::new().unwrap();
+    let mut recorder = open(&dir);
+    for (id, now) in [(1, 10_000_000), (2, 5_000_000), (3, 5_010_000), (4, 1_000_000), (5, 1_100_000)] {
+        let done = recorder.record(vec![decided(GRANT, id, id)], now);
+        assert_eq!(reason(&done[0]), "signed");
+    }
+    drop(recorder);
+    let mut recorder = open(&dir);
+    assert_eq!(recorder.newest_ms(), 10_000_000);
+    recorder.begin(&StartFacts { policy: [0; 32], keys: Vec::new(), certificates: Vec::new(), dropped_bytes: 0 }, 2_000_000);
+    recorder.record(vec![decided(GRANT, 6, 6)], 2_000_100);
+    let leaves = recorder.reader.entries(0, 20).unwrap();
+    let leaves: Vec<Leaf> = leaves.iter().map(|l| Leaf::parse(l).unwrap()).collect();
+    let kinds: Vec<&str> = leaves.iter().map(|l| l.kind.as_str()).collect();
+    assert_eq!(kinds, ["sign", "clock", "sign", "sign", "clock", "sign", "sign", "start", "policy", "clock", "sign"]);
+    assert!(leaves.iter().all(|leaf| leaf.time == 10_000_000), "the log's time stands until the clock has caught up");
+}

@@ -7,6 +7,7 @@ use crate::policy::{self, Policy};
 use crate::prepare::prepare;
 use crate::record::{Arrival, Outcome, Pending, Turned};
 use chancery_channel::SignRequest;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Everything that a decision depends on, apart from the request and the time.
@@ -14,11 +15,14 @@ pub(crate) struct Judge {
     policy: RwLock<Arc<Policy>>,
     keys: Arc<OpenKeys>,
     meter: Arc<Meter>,
+    /// The latest time that the log or this process has seen, in milliseconds since 1970.
+    latest_ms: AtomicU64,
 }
 
 impl Judge {
-    pub(crate) fn new(policy: Policy, keys: Arc<OpenKeys>, meter: Arc<Meter>) -> Self {
-        Self { policy: RwLock::new(Arc::new(policy)), keys, meter }
+    /// `latest_ms` is the time of the log's newest entry.
+    pub(crate) fn new(policy: Policy, keys: Arc<OpenKeys>, meter: Arc<Meter>, latest_ms: u64) -> Self {
+        Self { policy: RwLock::new(Arc::new(policy)), keys, meter, latest_ms: AtomicU64::new(latest_ms) }
     }
 
     /// The policy in force.
@@ -46,10 +50,12 @@ impl Judge {
             Ok(checked) => checked,
             Err(unfit) => return Outcome::Refuse(Box::new(Turned::unfit(*unfit))),
         };
-        let facts = self.keys.facts(&checked.request().key, now_ms.div_euclid(1000));
+        // A key that was retired once stays so when the clock goes back. What a signature says is the clock's time all the same.
+        let latest_ms = self.latest_ms.fetch_max(now_ms, Ordering::Relaxed).max(now_ms);
+        let facts = self.keys.facts(&checked.request().key, latest_ms.div_euclid(1000));
         let policy = self.policy();
-        match policy::decide(&policy, checked, facts, now_ms) {
-            Ok(permit) => match prepare(permit) {
+        match policy::decide(&policy, checked, facts, latest_ms) {
+            Ok(permit) => match prepare(permit.dated(now_ms.div_euclid(1000))) {
                 Ok(prepared) => Outcome::Sign(Box::new(prepared)),
                 Err(fault) => Outcome::Fault(fault.to_string()),
             },

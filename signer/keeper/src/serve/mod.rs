@@ -114,7 +114,7 @@ pub fn serve(socket: UnixStream, house: House) -> Result<(), ServeError> {
     let gate = cosigned_first.then(|| Arc::new(Gate::new(reader.clone(), Arc::clone(&outbox))));
     let (heavy, heavy_work) = Heavy::new();
     let meter = Arc::new(Meter::default());
-    let judge = Arc::new(Judge::new(house.policy, Arc::clone(&keys), Arc::clone(&meter)));
+    let judge = Arc::new(Judge::new(house.policy, Arc::clone(&keys), Arc::clone(&meter), recorder.newest_ms()));
     let facts = StartFacts { policy: judge.policy().digest(), keys: keys.descriptions(), certificates: keys.certificates(), dropped_bytes };
     recorder.begin(&facts, now_ms());
     let read_only = recorder.signs_nothing_because().map(str::to_owned);
