@@ -1,6 +1,7 @@
 //! The request log, held against an implementation of others; and what becomes of it when it is changed.
 
 use crate::auditor::{audit, go_audit, size};
+use crate::bad_host::recorded;
 use crate::outside::check_log;
 use crate::wire::{block_on, digest_header, sign};
 use chancery_proto::v1::sign_batch_response::Outcome;
@@ -318,6 +319,7 @@ fn a_log_is_rotated_and_each_of_the_two_names_the_other() {
         }
     }
     let stranger = self::host();
+    let _ = recorded(&stranger, 0);
     let other = stranger.vkey();
     let _ = bound(&old, &stranger.public(), [&old_vkey, &other]).failed(4, "does not say that it goes on");
     let _ = bound(&stranger.public(), &new, [&other, &vkey]).failed(4, "does not say that it goes on");

@@ -155,6 +155,6 @@ mod tests {
         assert_eq!(rfc5424(Some(&deny), "{}"), "<108>1 2023-11-14T22:13:20.123Z - chancery-audit - deny - \u{feff}{}");
         assert_eq!(rfc5424(None, "{}"), "<108>1 - - chancery-audit - unknown - \u{feff}{}");
         let start = Leaf::event(Token::START, Decision::None, 0);
-        assert!(rfc5424(Some(&start), "").starts_with("<110>1 1970-01-01T00:00:00Z "));
+        assert!(rfc5424(Some(&start), "").starts_with("<110>1 1970-01-01T00:00:00.000Z "));
     }
 }
