@@ -10,9 +10,10 @@ begun=$SECONDS
 
 # shellcheck source=tests/tools.sh
 . tests/tools.sh
-need_tools cc ostree ssh-keygen openssl go glib minisign signify coreutils gpg sq git flatpak python-tuf npm chromium prometheus-client jsonschema ip nft age softhsm2-util faketime help2man debootstrap dpkg-deb systemd-analyze systemd-sysusers systemd-tmpfiles systemd-socket-activate python3 setpriv
+need_tools cc ostree ssh-keygen openssl go glib minisign signify coreutils gpg sq git flatpak python-tuf npm chromium prometheus-client jsonschema ip nft age softhsm2-util faketime strace loop help2man debootstrap dpkg-deb systemd-analyze systemd-sysusers systemd-tmpfiles systemd-socket-activate python3 setpriv
 # A full and a read-only disk can be shown only where one may be mounted; the end of the run says so where not.
 skipped tmpfs || can_mount || export CHANCERY_SKIP="${CHANCERY_SKIP:+$CHANCERY_SKIP,}tmpfs"
+skipped loop || can_loop || export CHANCERY_SKIP="${CHANCERY_SKIP:+$CHANCERY_SKIP,}loop"
 skipped boot || can_boot || export CHANCERY_SKIP="${CHANCERY_SKIP:+$CHANCERY_SKIP,}boot"
 skipped netns || can_wire || export CHANCERY_SKIP="${CHANCERY_SKIP:+$CHANCERY_SKIP,}netns"
 skipped tun || [ -w /dev/net/tun ] || export CHANCERY_SKIP="${CHANCERY_SKIP:+$CHANCERY_SKIP,}tun"

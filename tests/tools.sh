@@ -1,7 +1,7 @@
 # Tools that tests and the demonstration use, and the Debian packages that have them. Sourced, not run.
 #
 # CHANCERY_SKIP names tools to do without, separated by commas: ostree, ssh-keygen, openssl, go, glib, minisign, signify, coreutils, gpg, sq, git, flatpak, python-tuf, npm, chromium,
-# prometheus-client, jsonschema, ip, nft, age, softhsm2-util, faketime, help2man, debootstrap, dpkg-deb,
+# prometheus-client, jsonschema, ip, nft, age, softhsm2-util, faketime, strace, loop, help2man, debootstrap, dpkg-deb,
 # systemd-analyze, systemd-sysusers, systemd-tmpfiles, systemd-socket-activate.
 # `python3` and `setpriv` skip the test that attacks the running processes; root needs setpriv for it, to be somebody else.
 # `tmpfs` skips the tests that mount file systems (in a name space of their own, which takes root or unprivileged user name spaces).
@@ -28,6 +28,8 @@ chromium:chromedriver:chromium chromium-driver
 age:age:age
 softhsm2-util:softhsm2-util:softhsm2
 faketime:faketime:faketime
+strace:strace:strace
+loop:/usr/sbin/mkfs.ext4:e2fsprogs
 help2man:help2man:help2man
 debootstrap:/usr/sbin/debootstrap:debootstrap
 dpkg-deb:dpkg-deb:dpkg
@@ -68,6 +70,9 @@ can_mount() {
     # shellcheck disable=SC2086
     unshare --mount $as_root true 2>/dev/null
 }
+
+# Whether root has loop devices here, for disks that fail.
+can_loop() { [ "$(id -u)" = 0 ] && can_mount && losetup -f >/dev/null 2>&1; }
 
 # Whether systemd can be the first process of a machine in name spaces.
 can_boot() { "$(dirname "${BASH_SOURCE[0]}")/machine.sh" probe >/dev/null 2>&1; }
